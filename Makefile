@@ -1,0 +1,33 @@
+# The two commands of TinyScene; each sets up its own environment on a fresh machine.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+
+.PHONY: help demo test test-fast lint setup clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/ready  ## the whole line on synthetic recordings, about 8 minutes on two cores
+	$(BIN)/tinyscene demo demo
+
+test: $(VENV)/ready  ## all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/ready  ## the tests of under two minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/ready  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/ready  ## only the environment
+
+clean:  ## remove the environment and the demo
+	rm -rf $(VENV) demo
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""From recordings to a trained network: data, front end, networks, training, evaluation."""

@@ -1,0 +1,76 @@
+"""Augmentation of training batches: pure functions with an explicit generator.
+
+The draws are numpy's, so that a seed means the same on every device.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+def roll(waves: torch.Tensor, max_samples: int, rng: np.random.Generator) -> torch.Tensor:
+    """Shift each wave of (batch, 1, samples) circularly by up to `max_samples` either way."""
+    shifts = rng.integers(-max_samples, max_samples, len(waves), endpoint=True)
+    return torch.stack(
+        [wave.roll(shift, -1) for wave, shift in zip(waves, shifts.tolist(), strict=True)]
+    )
+
+
+def mask_range(
+    u_width: np.ndarray, u_start: np.ndarray, max_width: int, mels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """First masked mel and the one after the last, from uniform draws in [0, 1).
+
+    width = u_width * max_width and start = u_start * (mels - width), both then rounded down
+    (SpecAugment, Park et al. 2019, as torchaudio draws it).
+    """
+    width = u_width * max_width
+    start = (u_start * (mels - width)).astype(int)
+    return start, start + width.astype(int)
+
+
+def mask_frequencies(
+    log_mel: torch.Tensor, max_mels: int, fill: float, rng: np.random.Generator
+) -> torch.Tensor:
+    """Fill a random band of at most `max_mels` mels in each clip of (batch, 1, mels, frames).
+
+    The original zeroes the mel power before the logarithm: `fill` is then log(offset).
+    """
+    batch, _, mels, _ = log_mel.shape
+    start, end = mask_range(rng.random((batch, 1)), rng.random((batch, 1)), max_mels, mels)
+    positions = np.arange(mels)
+    masked = torch.from_numpy((positions >= start) & (positions < end))  # (batch, mels)
+    return log_mel.masked_fill(masked[:, None, :, None].to(log_mel.device), fill)
+
+
+def mix_styles(x: torch.Tensor, share: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+    """Freq-MixStyle: exchange part of the frequency-wise statistics between clips.
+
+    y = (x - mu) / sigma * mix(sigma) + mix(mu), mix(v) = share * v + (1 - share) * v[partner], with
+    mu and sigma over time and channel for each frequency (Schmid et al. 2022; Zhou et al. 2021).
+
+    Args:
+        x: log-mel (batch, channels, mels, frames).
+        share: the part of its own statistics that each clip keeps, (batch, 1, 1, 1).
+        partner: index of the clip to mix with, (batch,).
+    """
+    mean = x.mean((1, 3), keepdim=True)
+    deviation = (x.var((1, 3), keepdim=True) + 1e-6).sqrt()
+    mixed_mean = torch.lerp(mean[partner], mean, share)
+    mixed_deviation = torch.lerp(deviation[partner], deviation, share)
+    return (x - mean) * (mixed_deviation / deviation) + mixed_mean
+
+
+def freq_mixstyle(
+    x: torch.Tensor, probability: float, alpha: float, rng: np.random.Generator
+) -> torch.Tensor:
+    """With that probability, mix the whole batch with a permutation of itself.
+
+    The shares are drawn from Beta(alpha, alpha), one for each clip.
+    """
+    if rng.random() >= probability:
+        return x
+    share = torch.from_numpy(rng.beta(alpha, alpha, len(x))).to(x)
+    partner = torch.from_numpy(rng.permutation(len(x))).to(x.device)
+    return mix_styles(x, share.reshape(-1, 1, 1, 1), partner)

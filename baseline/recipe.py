@@ -1,0 +1,180 @@
+"""Recipes: everything that defines a training, typed, frozen and readable as YAML."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deploy.errors import InputError
+
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+SYSTEM_OF_PRECISION: dict[Precision, str] = {
+    "fp32": "torch-fp32",
+    "fp16": "torch-fp16",
+    "int8": "tflite-int8",
+}
+"""The evaluated system whose predictions are submitted at each precision."""
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are refused and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(Section):
+    """What is done to each training batch; zero switches a step off."""
+
+    roll_seconds: float = Field(0.1, ge=0, le=1)
+    frequency_mask_mels: int = Field(48, ge=0)
+    mixstyle_probability: float = Field(0.4, ge=0, le=1)
+    mixstyle_alpha: float = Field(0.3, gt=0)
+
+
+class Training(Section):
+    """AdamW with a linear warm-up and a cosine down to zero, per step."""
+
+    epochs: int = Field(150, ge=1)
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(5e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    validate_every: int = Field(10, ge=1)
+    """Epochs between two looks at the test split, for the learning curve only."""
+    warmup_steps: int | None = Field(None, ge=0)
+    warmup_share: float | None = Field(None, ge=0, lt=1)
+    """Warm-up as a share of all steps, where a number of steps would outlast a small split."""
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> Training:
+        if (self.warmup_steps is None) == (self.warmup_share is None):
+            raise ValueError("give exactly one of warmup_steps and warmup_share")
+        return self
+
+    def warmup(self, total_steps: int) -> int:
+        """Warm-up steps out of `total_steps`."""
+        if self.warmup_steps is not None:
+            return self.warmup_steps
+        return round((self.warmup_share or 0.0) * total_steps)
+
+
+class Quantization(Section):
+    """How the int8 files are calibrated."""
+
+    calibration_clips: int = Field(200, ge=10)
+
+
+class Recipe(Section):
+    """One system: network, front end, training and the precision it is submitted at."""
+
+    name: str
+    network: str = "baseline2024"
+    front_end: str = "dcase2024"
+    precision: Precision = "fp16"
+    train: Training
+    augment: Augmentation = Augmentation()
+    quantize: Quantization = Quantization()
+
+    @property
+    def submitted_system(self) -> str:
+        """Name of the evaluated system that is submitted, such as `torch-fp16`."""
+        return SYSTEM_OF_PRECISION[self.precision]
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with TinyScene."""
+    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
+    """Load a recipe by name or from a YAML file, with overrides such as `train.epochs=3`.
+
+    Raises:
+        InputError: unknown recipe, unknown key (naming the nearest valid one) or wrong value.
+    """
+    path = _recipe_path(name_or_path)
+    values = _read_yaml(path)
+    for override in overrides or []:
+        _apply(values, override)
+    values.setdefault("name", path.stem)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first_problem(error)}") from error
+
+
+def save_recipe(recipe: Recipe) -> str:
+    """The resolved recipe as YAML text."""
+    return yaml.safe_dump(recipe.model_dump(), sort_keys=False)
+
+
+def _recipe_path(name_or_path: str) -> Path:
+    bundled = RECIPE_FOLDER / f"{name_or_path}.yaml"
+    if name_or_path in recipe_names():
+        return bundled
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    raise InputError(
+        f"recipe '{name_or_path}' is neither a file nor one of {', '.join(recipe_names())}"
+        f"{_suggestion(name_or_path, recipe_names())}."
+    )
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a readable YAML recipe ({reason}).") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"--set {override}: expected key=value, for example train.epochs=3.")
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise InputError(f"--set {override}: '{section}' is a value, not a section.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: the value is not valid YAML.") from error
+    if last == "warmup_share":  # the two ways to give the warm-up exclude each other
+        values.pop("warmup_steps", None)
+    if last == "warmup_steps":
+        values.pop("warmup_share", None)
+    values[last] = value
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        valid = _valid_keys(problem["loc"][:-1])
+        return f"unknown key '{where}'{_suggestion(str(problem['loc'][-1]), valid)}."
+    found = "" if problem["type"] == "missing" else f", found {problem['input']!r}"
+    return f"key '{where}': {problem['msg']}{found}."
+
+
+def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+    section: Any = Recipe
+    for part in location:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)
+
+
+def _suggestion(word: str, valid: list[str]) -> str:
+    nearest = difflib.get_close_matches(word, valid, n=1, cutoff=0)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""

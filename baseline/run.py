@@ -1,0 +1,225 @@
+"""The run folder: one training and everything made from it.
+
+Only this file knows the names inside a run folder. Each stage adds files; none edits what an
+earlier one wrote.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from baseline.recipe import Recipe, load_recipe, save_recipe
+from deploy.errors import InputError
+from deploy.files import make_folder, read_json, write_json, write_text
+from deploy.machine import describe
+
+VERSIONED_PACKAGES = (
+    "torch",
+    "lightning",
+    "onnxruntime",
+    "litert-torch",
+    "ai-edge-quantizer",
+    "ai-edge-litert",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the places in it."""
+
+    folder: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """The resolved recipe."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def record_file(self) -> Path:
+        """Split, seed, data, versions, machine and commit."""
+        return self.folder / "run.json"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """State of a training that has not ended; removed when it has."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights_file(self) -> Path:
+        """Weights after the last epoch."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def history_file(self) -> Path:
+        """Learning curve: a row an epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def training_list_file(self) -> Path:
+        """The clips trained on, a name a line."""
+        return self.folder / "training_clips.txt"
+
+    @property
+    def complexity_file(self) -> Path:
+        """Parameters, MACs and bytes as the organisers count them."""
+        return self.folder / "complexity.json"
+
+    @property
+    def calibration_file(self) -> Path:
+        """The training clips that calibrated the int8 files, a name a line."""
+        return self.folder / "calibration_clips.txt"
+
+    @property
+    def quantize_log(self) -> Path:
+        """What the converters printed."""
+        return self.folder / "quantize.log"
+
+    @property
+    def plots(self) -> Path:
+        """Folder of pictures."""
+        return self.folder / "plots"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard events."""
+        return self.folder / "tensorboard"
+
+    def model_file(self, system: str) -> Path:
+        """The exported file of a system such as `onnx-fp32` or `tflite-int8`."""
+        return self.folder / "models" / f"{system}.{system.split('-')[0]}"
+
+    def evaluation_file(self, system: str) -> Path:
+        """Scores of a system on the test split."""
+        return self.folder / "evaluation" / f"{system}.json"
+
+    def probabilities_file(self, system: str) -> Path:
+        """A system's probabilities on the test split, (clips, classes) float32, in list order."""
+        return self.folder / "evaluation" / f"{system}.npy"
+
+    def predictions_file(self, system: str) -> Path:
+        """Predictions of a system on the evaluation set."""
+        return self.folder / "predictions" / f"{system}.csv"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe, read from the folder."""
+        return load_recipe(str(self.recipe_file))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `create` recorded: split, seed, data folder, versions, machine, commit."""
+        record: dict[str, Any] = read_json(self.record_file)
+        return record
+
+    @property
+    def split(self) -> int:
+        """Percentage of the training data used."""
+        return int(self.record["split"])
+
+    def evaluation(self, system: str) -> dict[str, Any]:
+        """The scores that `evaluate` wrote for a system.
+
+        Raises:
+            InputError: the system was not evaluated.
+        """
+        path = self.evaluation_file(system)
+        if not path.is_file():
+            raise InputError(
+                f"{path}: this system was not evaluated; run: tinyscene evaluate {self.folder}"
+            )
+        scores: dict[str, Any] = read_json(path)
+        return scores
+
+    def evaluated_systems(self) -> list[str]:
+        """Systems that have scores, in alphabetical order."""
+        return sorted(path.stem for path in self.evaluation_file("x").parent.glob("*.json"))
+
+
+def create_run(
+    folder: Path, recipe: Recipe, *, split: int, seed: int, data: Path, store: Path
+) -> Run:
+    """Start a run folder, or go on with one that was started with the same recipe and seed.
+
+    Raises:
+        InputError: the folder holds another run.
+    """
+    run = Run(make_folder(folder))
+    record = {
+        "split": split,
+        "seed": seed,
+        "data": str(data.resolve()),
+        "store": str(store.resolve()),
+    }
+    if run.record_file.is_file():
+        _require_same(run, recipe, record)
+        return run
+    write_text(run.recipe_file, save_recipe(recipe))
+    write_json(run.record_file, record | environment())
+    return run
+
+
+def open_run(folder: Path, *, trained: bool = True) -> Run:
+    """Open a run folder.
+
+    Raises:
+        InputError: not a run folder, or not trained to the end where that is needed.
+    """
+    run = Run(folder)
+    if not run.record_file.is_file():
+        raise InputError(
+            f"{folder}: is not a run folder ({run.record_file.name} is missing); "
+            "give a folder that `tinyscene train` or `tinyscene run` wrote."
+        )
+    if trained and not run.weights_file.is_file():
+        raise InputError(
+            f"{folder}: its training has not ended ({run.weights_file.name} is missing); "
+            "start the same training again to finish it."
+        )
+    return run
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and commit, for the record."""
+    return {
+        "versions": _package_versions(),
+        "machine": describe(),
+        "commit": _commit(),
+    }
+
+
+def _require_same(run: Run, recipe: Recipe, record: dict[str, Any]) -> None:
+    for key, value in record.items():
+        if run.record[key] != value:
+            raise InputError(
+                f"{run.folder}: holds a run with {key} {run.record[key]}, not {value}; "
+                "choose another folder with --out."
+            )
+    if run.recipe != recipe:
+        raise InputError(
+            f"{run.folder}: holds a run of another recipe (see {run.recipe_file.name}); "
+            "choose another folder with --out."
+        )
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for package in VERSIONED_PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _commit() -> str | None:
+    root = Path(__file__).parent.parent
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()

@@ -1,0 +1,94 @@
+"""Chunks of work done by several processes that import little and end with their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from deploy.errors import InputError
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    function: Callable[[Chunk], Result], chunks: Sequence[Chunk], *, workers: int | None = None
+) -> Iterator[Result]:
+    """Yield `function(chunk)` for every chunk, in order of completion.
+
+    Processes are spawned, not forked: forking a process that has threads (BLAS, torch, tqdm) can
+    deadlock. One worker or one chunk runs in this process. The first error ends the work.
+
+    Args:
+        function: a module's top-level function; module and chunk must be picklable.
+        chunks: some tenths of a second of work each.
+        workers: number of processes; all cores of this process by default.
+
+    Raises:
+        InputError: a worker was killed, for want of memory as a rule.
+    """
+    workers = min(workers or _cores(), len(chunks))
+    if workers <= 1:
+        yield from map(function, chunks)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent)
+    with _one_blas_thread():
+        try:
+            for future in as_completed([pool.submit(function, chunk) for chunk in chunks]):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, by the system for want of memory as a rule; run "
+                "the command again with fewer workers."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def abandoned() -> bool:
+    """Whether this is a worker whose parent is dead."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: the cores that this process may use
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    # A killed parent cannot tell its workers, and their queue never closes as they all hold it.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and stops the work
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    # BLAS reads these when a worker first imports numpy; each process gets a core to itself.
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

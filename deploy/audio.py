@@ -1,0 +1,84 @@
+"""Reading one recording."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from deploy.errors import InputError
+
+Samples = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+def read_audio(path: Path) -> tuple[Samples, int]:
+    """Read a recording as float32 in [-1, 1].
+
+    WAV, FLAC and whatever else libsndfile knows where `soundfile` is installed; 8-, 16-, 24- and
+    32-bit PCM WAV where it is not (a Raspberry Pi needs no more).
+
+    Returns:
+        Samples of shape (channels, samples), and the rate in Hz.
+
+    Raises:
+        InputError: missing, unreadable, empty or truncated file, or samples that are not finite.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; check the path.")
+    try:
+        samples, rate_hz = _decode(path)
+    except (OSError, EOFError, ValueError, RuntimeError, wave.Error) as error:
+        raise InputError(
+            f"{path}: cannot be read as audio ({error}); replace it with a WAV or FLAC file."
+        ) from error
+    if samples.shape[1] == 0:
+        raise InputError(f"{path}: holds no samples; replace it with a complete recording.")
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: holds NaN or infinite samples; record or export it again.")
+    return samples, rate_hz
+
+
+def read_mono(path: Path) -> tuple[np.ndarray, int]:
+    """Read a recording of one channel: samples of shape (samples,) and the rate in Hz.
+
+    Raises:
+        InputError: as `read_audio`, or more than one channel.
+    """
+    samples, rate_hz = read_audio(path)
+    if len(samples) != 1:
+        raise InputError(
+            f"{path}: found {len(samples)} channels, expected 1; mix it down to mono first."
+        )
+    return samples[0], rate_hz
+
+
+def _decode(path: Path) -> tuple[Samples, int]:
+    try:
+        import soundfile
+    except ImportError:
+        return _decode_wav(path)
+    with soundfile.SoundFile(path) as file:
+        samples = file.read(dtype="float32", always_2d=True)
+        if len(samples) < file.frames:
+            raise ValueError(f"{len(samples)} of {file.frames} samples are there")
+        return samples.T, file.samplerate
+
+
+def _decode_wav(path: Path) -> tuple[Samples, int]:
+    with wave.open(str(path), "rb") as file:
+        width, channels, frames = file.getsampwidth(), file.getnchannels(), file.getnframes()
+        data = np.frombuffer(file.readframes(frames), np.uint8)
+        rate_hz = file.getframerate()
+    if len(data) < frames * channels * width:
+        raise ValueError(f"{len(data)} of {frames * channels * width} bytes are there")
+    if width == 1:  # 8-bit WAV is unsigned
+        return _as_channels((data.astype(np.float32) - 128) / 128, channels), rate_hz
+    # Little-endian integers of any width, moved to the top of 32 bits so that the sign is right.
+    top = np.zeros((len(data) // width, 4), np.uint8)
+    top[:, 4 - width :] = data.reshape(-1, width)
+    return _as_channels(top.view("<i4")[:, 0].astype(np.float32) / 2**31, channels), rate_hz
+
+
+def _as_channels(interleaved: np.ndarray, channels: int) -> Samples:
+    return interleaved.reshape(-1, channels).T.astype(np.float32)

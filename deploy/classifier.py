@@ -1,0 +1,102 @@
+"""From a wave to scene probabilities with an exported network: numpy and one interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from deploy.errors import InputError
+from deploy.frontend import FrontEnd, resample
+from deploy.interpreters import open_interpreter
+from deploy.model_file import read_info
+
+WINDOW_SECONDS = 1
+
+
+class Classifier:
+    """A .tflite or .onnx file with its front end.
+
+    Example:
+        >>> scenes = Classifier("tflite-int8.tflite")           # doctest: +SKIP
+        >>> scenes.probabilities(wave, rate_hz=44_100).round(2)  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | Path, *, threads: int = 1) -> None:
+        """Load a model file and the JSON file beside it.
+
+        Raises:
+            InputError: a missing or damaged file, or no interpreter for it.
+        """
+        path = Path(path)
+        self._network = open_interpreter(path, threads)
+        info = read_info(path)
+        self.labels = info.labels
+        self.front_end = info.front_end
+
+    def probabilities(self, wave: np.ndarray, rate_hz: int) -> np.ndarray:
+        """Probabilities of the labels, averaged over the seconds of a wave.
+
+        Args:
+            wave: (samples,) or (batch, samples), float in [-1, 1] or int16; at least a second.
+            rate_hz: sampling rate of the wave.
+
+        Returns:
+            (classes,) or (batch, classes), float64, each summing to 1.
+
+        Raises:
+            InputError: a wave too short, not finite or of another type.
+        """
+        windows = one_second_windows(wave, rate_hz, self.front_end)
+        batch, count, samples = windows.shape
+        rows = [self._window_probabilities(window) for window in windows.reshape(-1, samples)]
+        mean = np.reshape(rows, (batch, count, -1)).mean(1)
+        return mean if wave.ndim == 2 else mean[0]
+
+    def _window_probabilities(self, window: np.ndarray) -> np.ndarray:
+        return softmax(self._network.logits(self.front_end.log_mel(window[None])))[0]
+
+
+def one_second_windows(wave: np.ndarray, rate_hz: int, front_end: FrontEnd) -> np.ndarray:
+    """Cut waves into seconds at the front end's rate.
+
+    Returns:
+        float32 (batch, windows, rate); the last window ends with the wave, so it overlaps the one
+        before where the length is not a whole number of seconds.
+
+    Raises:
+        InputError: a wave shorter than a second, not finite or of another type.
+    """
+    waves = resample(as_float(np.atleast_2d(wave)), rate_hz, front_end.rate_hz)
+    length = front_end.rate_hz * WINDOW_SECONDS
+    if waves.shape[1] < length:
+        raise InputError(
+            f"wave: found {wave.shape[-1]} samples at {rate_hz} Hz, expected at least "
+            f"{WINDOW_SECONDS} s; give a longer recording."
+        )
+    starts = list(range(0, waves.shape[1] - length + 1, length))
+    if starts[-1] + length < waves.shape[1]:
+        starts.append(waves.shape[1] - length)
+    return np.stack([waves[:, start : start + length] for start in starts], axis=1)
+
+
+def as_float(wave: np.ndarray) -> np.ndarray:
+    """Samples as float32 in [-1, 1], from float or int16.
+
+    Raises:
+        InputError: another type, or samples that are not finite.
+    """
+    if wave.dtype == np.int16:
+        return wave.astype(np.float32) / 2**15
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise InputError(f"wave: found samples of type {wave.dtype}, expected float or int16.")
+    if not np.isfinite(wave).all():
+        raise InputError("wave: holds NaN or infinite samples; record it again.")
+    return wave.astype(np.float32)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of (batch, classes) logits, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    powers: np.ndarray = np.exp(shifted)
+    return powers / powers.sum(-1, keepdims=True)

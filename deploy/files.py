@@ -1,0 +1,77 @@
+"""Writing files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import InputError
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder with its parents.
+
+    Raises:
+        InputError: the folder cannot be created or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be created as a folder ({error.strerror}); choose another place."
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: this folder is not writable; choose another place.")
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; rename it to `path` if the block succeeds.
+
+    If the block fails the temporary file is removed and what stood at `path` is left untouched.
+
+    Raises:
+        InputError: the file cannot be written, for example because the disk is full.
+    """
+    make_folder(path.parent)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "free some space or choose another place."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with LF line ends, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON, whole or not at all; NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not valid JSON ({error}); make it again.") from error

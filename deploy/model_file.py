@@ -1,0 +1,61 @@
+"""A model file and the JSON file beside it that says how to use it.
+
+`tflite-int8.tflite` is accompanied by `tflite-int8.tflite.json`: labels and front-end numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from deploy.errors import InputError
+from deploy.files import read_json, write_json
+from deploy.frontend import FrontEnd
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model needs around it: its classes in order and its front end."""
+
+    labels: tuple[str, ...]
+    front_end: FrontEnd
+    trained_parameters: int | None = None
+    """Parameters of the network as it was trained, before batch norm was folded away."""
+    trained_macs: int | None = None
+    """MACs of the network as it was trained, as the challenge's organisers count them."""
+
+
+def info_file(model: Path) -> Path:
+    """The JSON file beside a model file."""
+    return model.with_name(model.name + ".json")
+
+
+def write_info(model: Path, info: ModelInfo) -> None:
+    """Write the file beside a model."""
+    write_json(info_file(model), asdict(info))
+
+
+def read_info(model: Path) -> ModelInfo:
+    """Read the file beside a model.
+
+    Raises:
+        InputError: missing or incomplete.
+    """
+    path = info_file(model)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: is missing; keep it beside {model.name}, it holds labels and front end."
+        )
+    content = read_json(path)
+    try:
+        labels = tuple(str(label) for label in content["labels"])
+        return ModelInfo(
+            labels,
+            FrontEnd(**content["front_end"]),
+            content.get("trained_parameters"),
+            content.get("trained_macs"),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: does not describe labels and a front end ({error}); export the model again."
+        ) from error

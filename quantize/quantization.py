@@ -1,0 +1,77 @@
+"""The quantise stage: from a trained run to its ONNX and TFLite files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from baseline.challenge import SCENES
+from baseline.clip_audio import FULL_SCALE
+from baseline.clips import Dataset
+from baseline.run import Run
+from baseline.store import Store
+from deploy.errors import InputError
+from deploy.files import read_json, write_text
+from deploy.frontend import front_end
+from deploy.model_file import ModelInfo, write_info
+from quantize import onnx_files, tflite_files
+from quantize.calibration import choose_clips
+from quantize.quiet import output_to
+from quantize.systems import load_network
+
+
+def quantize_run(run: Run, dataset: Dataset, store: Store) -> list[Path]:
+    """Write the run's float32 ONNX, int8 ONNX and full-int8 TFLite files.
+
+    The int8 files are calibrated on clips of the run's own training split, whose names are kept in
+    the run.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: a run without weights, weights that are not finite, or too few clips.
+    """
+    network = load_network(run)
+    log_mels = calibration_log_mels(run, dataset, store)
+    _require_finite(run, network)
+    onnx_fp32, onnx_int8, tflite_int8 = files = [
+        run.model_file(system) for system in ("onnx-fp32", "onnx-int8", "tflite-int8")
+    ]
+    with output_to(run.quantize_log):
+        onnx_files.export_float(network, log_mels[:1], onnx_fp32)
+        onnx_files.quantize_static(onnx_fp32, log_mels, onnx_int8)
+        tflite_files.convert_int8(network, log_mels, tflite_int8)
+    for path in files:
+        write_info(path, _model_info(run))
+    return files
+
+
+def calibration_log_mels(run: Run, dataset: Dataset, store: Store) -> np.ndarray:
+    """Log-mels (clips, 1, mels, frames) of the calibration clips; their names go into the run."""
+    clips = dataset.clips.iloc[dataset.train_rows(run.split)]
+    names = choose_clips(clips, run.recipe.quantize.calibration_clips, int(run.record["seed"]))
+    write_text(run.calibration_file, "\n".join(names) + "\n")
+    waves = store.samples[store.positions(names)].astype(np.float32) / FULL_SCALE
+    return front_end(run.recipe.front_end).log_mel(waves)
+
+
+def _model_info(run: Run) -> ModelInfo:
+    complexity = read_json(run.complexity_file)
+    return ModelInfo(
+        labels=SCENES,
+        front_end=front_end(run.recipe.front_end),
+        trained_parameters=complexity["parameters"],
+        trained_macs=complexity["macs"],
+    )
+
+
+def _require_finite(run: Run, network: nn.Module) -> None:
+    for name, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise InputError(
+                f"{run.weights_file}: {name} holds NaN or infinite weights; train again with a "
+                "smaller learning rate."
+            )

@@ -1,0 +1,80 @@
+"""The systems of a run: its network in torch and in each exported file, all used alike."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from baseline import models
+from baseline.inference import TorchClassifier
+from baseline.run import Run
+from deploy.classifier import Classifier
+from deploy.errors import InputError
+from deploy.frontend import FrontEnd
+
+FLOAT_SYSTEM = "torch-fp32"
+TORCH_DTYPES = {FLOAT_SYSTEM: torch.float32, "torch-fp16": torch.float16}
+SYSTEMS = (*TORCH_DTYPES, "onnx-fp32", "onnx-int8", "tflite-int8")
+"""Backend and precision of everything that a run can be evaluated as."""
+
+BACKENDS = ("torch", "onnx", "tflite")
+
+
+class System(Protocol):
+    """Waves in, probabilities out; see `deploy.classifier.Classifier`."""
+
+    labels: tuple[str, ...]
+    front_end: FrontEnd
+
+    def probabilities(self, wave: np.ndarray, rate_hz: int) -> np.ndarray: ...
+
+
+def open_system(run: Run, name: str) -> System:
+    """One of the run's systems, such as `torch-fp16` or `tflite-int8`.
+
+    Raises:
+        InputError: the run was not trained or not quantised, or a file is damaged.
+    """
+    if name in TORCH_DTYPES:
+        return TorchClassifier(load_network(run), run.recipe.front_end, TORCH_DTYPES[name])
+    if not run.model_file(name).is_file():
+        raise InputError(
+            f"{run.model_file(name)}: is missing; run: tinyscene quantize {run.folder}"
+        )
+    return Classifier(run.model_file(name))
+
+
+def available_systems(run: Run, backend: str | None = None) -> list[str]:
+    """Systems that the run has files for, of one backend or of all."""
+    return [
+        system
+        for system in SYSTEMS
+        if (system in TORCH_DTYPES or run.model_file(system).is_file())
+        and (backend is None or system.startswith(backend + "-"))
+    ]
+
+
+def load_network(run: Run) -> nn.Module:
+    """The run's trained network in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: weights missing, damaged or of another network.
+    """
+    network = models.create(run.recipe.network)
+    try:
+        network.load_state_dict(load_file(run.weights_file))
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{run.weights_file}: cannot be read as weights ({error}); train again."
+        ) from error
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{run.weights_file}: does not fit network {run.recipe.network} ({reason})."
+        ) from error
+    return network.eval()

@@ -1,0 +1,1 @@
+"""From the runs of five splits to a validated challenge package."""

@@ -1,0 +1,126 @@
+"""The straight line: every stage of one run, and the stages that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from baseline import complexity, models, plots
+from baseline.clips import Dataset, read_dataset
+from baseline.recipe import Recipe
+from baseline.run import Run, create_run
+from baseline.store import Store, open_store, prepare
+from deploy.files import write_json
+from deploy.frontend import front_end
+from quantize.evaluation import evaluate_system
+from quantize.quantization import quantize_run
+from quantize.systems import available_systems
+from submission.predict import predict_run
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train, on what, and where to keep it."""
+
+    data: Path
+    store: Path
+    out: Path
+    recipe: Recipe
+    split: int
+    seed: int = 0
+    over_budget: bool = False
+    tensorboard: bool = False
+
+
+def default_run_folder(runs: Path, recipe: Recipe, split: int, seed: int) -> Path:
+    """Where a run goes unless told otherwise."""
+    return runs / f"{recipe.name}-split{split}-seed{seed}"
+
+
+def default_store(data: Path) -> Path:
+    """Where a dataset's prepared clips go unless told otherwise."""
+    return data / "prepared"
+
+
+def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Store]:
+    """Prepare, check the budget and train.
+
+    Raises:
+        InputError: wrong data, a network over the budget, or a folder with another run.
+    """
+    from baseline.training import train
+
+    dataset = read_dataset(task.data)
+    dataset.train_rows(task.split), dataset.test_rows()  # a missing list shows before any work
+    counted = count_recipe(task.recipe)
+    if not task.over_budget:
+        complexity.require_within_limits(counted)
+    say(
+        f"budget: {counted.bytes:,} bytes at {counted.precision}, {counted.macs:,} MACs, "
+        f"{'within' if counted.within_limits else 'OVER'} the limits"
+    )
+    store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
+    run = create_run(
+        task.out, task.recipe, split=task.split, seed=task.seed, data=task.data, store=task.store
+    )
+    write_json(run.complexity_file, counted.to_dict())
+    if run.weights_file.is_file():
+        say(f"train: {run.folder} is already trained")
+    else:
+        train(run, dataset, store, tensorboard=task.tensorboard)
+    title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
+    history = pd.read_csv(run.history_file)
+    plots.plot_learning_curve(history, run.plots / "learning-curve.png", title)
+    return run, dataset, store
+
+
+def open_data(run: Run, data: Path | None, store: Path | None) -> tuple[Dataset, Store]:
+    """A run's dataset and prepared clips, where the run recorded them or where they are now.
+
+    Raises:
+        InputError: the dataset or its store is gone or has changed.
+    """
+    dataset = read_dataset(data or Path(run.record["data"]))
+    rate_hz = front_end(run.recipe.front_end).rate_hz
+    return dataset, open_store(store or Path(run.record["store"]), dataset, rate_hz=rate_hz)
+
+
+def evaluation_audio(data: Path) -> Path | None:
+    """The evaluation set's recordings that a dataset folder brings along, if any."""
+    audio = data / "evaluation" / "audio"
+    return audio if audio.is_dir() else None
+
+
+def evaluation_list(data: Path) -> Path | None:
+    """The list of those recordings, if the dataset brings one along."""
+    path = data / "evaluation" / "evaluation_setup" / "fold1_test.csv"
+    return path if path.is_file() else None
+
+
+def full_run(task: Task, evaluation: Path | None, say: Callable[[str], None]) -> Run:
+    """All stages for one split: train, quantise and export, evaluate everything, predict.
+
+    Args:
+        evaluation: folder of the evaluation set's recordings, or None to leave predicting out.
+    """
+    run, dataset, store = train_run(task, say)
+    quantize_run(run, dataset, store)
+    for system in available_systems(run):
+        scores = evaluate_system(run, system, dataset, store)
+        say(f"evaluate: {system:12} macro accuracy {100 * scores['macro_accuracy']:.1f} %")
+    if evaluation is not None:
+        predict_run(run, evaluation)
+    return run
+
+
+def count_recipe(recipe: Recipe) -> complexity.Complexity:
+    """The complexity of a recipe's network at the recipe's precision."""
+    return complexity.measure(
+        models.create(recipe.network),
+        complexity.input_shape(recipe.front_end),
+        name=recipe.network,
+        precision=recipe.precision,
+    )

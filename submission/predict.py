@@ -1,0 +1,105 @@
+"""The predict stage: a run's probabilities for a folder of recordings without labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from baseline.inference import BATCH_CLIPS
+from baseline.run import Run
+from deploy.audio import read_mono
+from deploy.errors import InputError
+from deploy.files import replacing
+from quantize.systems import open_system
+from submission.predictions import read_evaluation_list, write_predictions
+
+AUDIO_SUFFIXES = {".wav", ".flac"}
+READING_THREADS = 2
+
+
+def predict_run(
+    run: Run,
+    audio: Path,
+    *,
+    evaluation_list: Path | None = None,
+    system_name: str | None = None,
+    show_progress: bool = True,
+) -> Path:
+    """Write a system's predictions as the challenge's CSV.
+
+    Args:
+        audio: folder of WAV or FLAC files, mono, at any rate, of a second or longer.
+        evaluation_list: the files to predict, in order; without it all in the folder, by number.
+        system_name: one of `quantize.systems.SYSTEMS`; the recipe's submitted one by default.
+
+    Returns:
+        The CSV file.
+
+    Raises:
+        InputError: an empty folder, a file missing or unreadable, or an unusable run.
+    """
+    system_name = system_name or run.recipe.submitted_system
+    system = open_system(run, system_name)
+    paths = listed_files(audio, evaluation_list) if evaluation_list else audio_files(audio)
+    rows = []
+    title = f"predict {system_name}"
+    with tqdm(total=len(paths), desc=title, unit="clip", disable=not show_progress) as progress:
+        for waves, rate_hz in _batches(paths):
+            rows.append(system.probabilities(waves, rate_hz))
+            progress.update(len(waves))
+    names = [path.name for path in paths]
+    predictions = run.predictions_file(system_name)
+    with replacing(predictions) as temporary:
+        write_predictions(temporary, names, np.concatenate(rows))
+    return predictions
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """All recordings of a folder, numbered names in order of their numbers.
+
+    Raises:
+        InputError: no such folder, or no recording in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; check the path.")
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
+    if not paths:
+        raise InputError(f"{folder}: found no WAV or FLAC file; give the folder that holds them.")
+    return sorted(paths, key=_natural_order)
+
+
+def listed_files(audio: Path, evaluation_list: Path) -> list[Path]:
+    """The recordings that an evaluation list names, in its order.
+
+    Raises:
+        InputError: a list that cannot be read, or a file that is not there.
+    """
+    paths = [audio / name for name in read_evaluation_list(evaluation_list)]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{evaluation_list}: {len(missing)} of {len(paths)} files are not in {audio}, first "
+            f"{missing[0].name}; complete the folder."
+        )
+    return paths
+
+
+def _natural_order(path: Path) -> tuple[list[int], str]:
+    return [int(number) for number in re.findall(r"\d+", path.stem)], path.name
+
+
+def _batches(paths: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
+    """Neighbouring recordings of one length and rate together: waves (batch, samples)."""
+    with ThreadPoolExecutor(READING_THREADS) as pool:
+        for start in range(0, len(paths), BATCH_CLIPS):
+            recordings = list(pool.map(read_mono, paths[start : start + BATCH_CLIPS]))
+            kinds = {(len(wave), rate_hz) for wave, rate_hz in recordings}
+            if len(kinds) == 1:
+                yield np.stack([wave for wave, _ in recordings]), recordings[0][1]
+            else:
+                yield from ((wave[None], rate_hz) for wave, rate_hz in recordings)

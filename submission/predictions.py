@@ -1,0 +1,176 @@
+"""The challenge's output CSV: a scene and ten probabilities for each evaluation file.
+
+Columns `filename scene_label airport ... tram`, TAB separated, in the order of the challenge.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from baseline.challenge import EVALUATION_CLIPS, SCENES
+from baseline.clips import read_list
+from deploy.errors import InputError
+from deploy.files import write_text
+
+COLUMNS = ("filename", "scene_label", *SCENES)
+"""The header, in order."""
+
+SEPARATOR = "\t"
+AUDIO_FOLDER = "audio/"
+"""Prefix of names in the evaluation list; the output CSV has names without it."""
+
+SUM_TOLERANCE = 1e-3
+"""How far the probabilities of one file may be from summing to 1."""
+
+NEAR_TIE = 1e-5
+"""Relative distance of the two highest probabilities up to which they are printed in full: two
+numbers further apart cannot become equal or change places at six significant digits."""
+
+ROW = SEPARATOR.join(["%s", "%s", *["%.6g"] * len(SCENES)]) + "\n"
+NEAR_TIE_ROW = SEPARATOR.join(["%s", "%s", *["%.9g"] * len(SCENES)]) + "\n"
+"""Nine significant digits tell any two float32 numbers apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The rows of an output CSV."""
+
+    filenames: list[str]
+    scene_labels: list[str]
+    probabilities: np.ndarray
+    """(files, classes) float64."""
+
+
+def write_predictions(path: Path, filenames: Sequence[str], probabilities: np.ndarray) -> None:
+    """Write an output CSV, whole or not at all.
+
+    The scene label is the most probable scene in float32, the first one where several tie, and
+    stays a highest one after printing.
+
+    Args:
+        filenames: one a row; a leading `audio/` is left out.
+        probabilities: (files, classes), float, each row summing to 1.
+
+    Raises:
+        InputError: names repeated or not plain, shapes that do not fit, or no probabilities.
+    """
+    names = [name.removeprefix(AUDIO_FOLDER) for name in filenames]
+    _require_plain(path, names)
+    rounded = np.asarray(probabilities, np.float32)
+    _require_probabilities(path, names, rounded)
+    highest = rounded.max(1)
+    second = np.partition(rounded, -2, axis=1)[:, -2]
+    near_tie = highest - second <= NEAR_TIE * highest
+    rows = zip(names, rounded.argmax(1).tolist(), near_tie.tolist(), rounded.tolist(), strict=True)
+    lines = [
+        (NEAR_TIE_ROW if is_near else ROW) % (name, SCENES[label], *row)
+        for name, label, is_near, row in rows
+    ]
+    write_text(path, SEPARATOR.join(COLUMNS) + "\n" + "".join(lines))
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read an output CSV; `submission.validate` tells all that may be wrong with one.
+
+    Raises:
+        InputError: missing, or not a table of the challenge's columns with numbers in them.
+    """
+    try:
+        data = path.read_bytes()
+        table = parse_table(data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a TAB separated table ({reason}).") from error
+    if tuple(table.columns) != COLUMNS:
+        found = ", ".join(map(repr, table.columns))
+        raise InputError(f"{path}: found columns {found}, expected {', '.join(COLUMNS)}.")
+    if not is_numeric(table):
+        raise InputError(f"{path}: holds a probability that is not a number; predict again.")
+    probabilities = table[list(SCENES)].to_numpy(np.float64)
+    return Predictions(table["filename"].to_list(), table["scene_label"].to_list(), probabilities)
+
+
+def parse_table(data: bytes, *, as_text: bool = False) -> pd.DataFrame:
+    """Parse an output CSV as it stands: columns of numbers where all cells are numbers.
+
+    Raises:
+        ValueError: not UTF-8, or lines with more fields than the header.
+    """
+    text = ("filename", "scene_label")
+    return pd.read_csv(
+        io.BytesIO(data),
+        sep=SEPARATOR,
+        dtype=str if as_text else dict.fromkeys(text, str),
+        na_filter=False,
+        quoting=csv.QUOTE_NONE,
+        index_col=False,
+        skip_blank_lines=False,
+        low_memory=False,
+    )
+
+
+def is_numeric(table: pd.DataFrame) -> bool:
+    """Whether all probabilities of a parsed table are numbers; a column of True is not."""
+    return all(table[scene].dtype.kind in "iuf" for scene in SCENES)
+
+
+def evaluation_names(evaluation_list: Path | None) -> list[str]:
+    """Names that an output CSV must have: of a list, or of the official evaluation set.
+
+    Raises:
+        InputError: as `read_evaluation_list`.
+    """
+    if evaluation_list is None:
+        return [f"{number}.wav" for number in range(EVALUATION_CLIPS)]
+    return read_evaluation_list(evaluation_list)
+
+
+def read_evaluation_list(path: Path) -> list[str]:
+    """The file names of an evaluation list, in its order and without `audio/`.
+
+    Args:
+        path: TAB separated table with a column `filename` and rows such as `audio/0.wav`.
+
+    Raises:
+        InputError: missing, not such a table, or names repeated or not plain.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such evaluation list; check the path.")
+    names = [name.removeprefix(AUDIO_FOLDER) for name in read_list(path)]
+    _require_plain(path, names)
+    return names
+
+
+def _require_plain(path: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if not name.isprintable() or "/" in name or "\\" in name or name in ("", ".", ".."):
+            raise InputError(f"{path}: found the file name {name!r}, expected one such as 0.wav.")
+    if len(set(names)) != len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path}: found the file name {repeated!r} twice, expected it once.")
+
+
+def _require_probabilities(path: Path, names: Sequence[str], probabilities: np.ndarray) -> None:
+    expected = (len(names), len(SCENES))
+    if probabilities.shape != expected:
+        raise InputError(
+            f"{path}: found probabilities of shape {probabilities.shape}, expected {expected}."
+        )
+    with np.errstate(invalid="ignore"):
+        sums = probabilities.sum(1, dtype=np.float64)
+        sound = (probabilities >= 0).all(1) & (np.abs(sums - 1) <= SUM_TOLERANCE / 2)
+    if not sound.all():
+        row = int(np.argmin(sound))
+        raise InputError(
+            f"{path}: probabilities of '{names[row]}' sum to {sums[row]:g} or are not in [0, 1], "
+            "expected a softmax; check the network's last layer."
+        )

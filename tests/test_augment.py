@@ -1,0 +1,66 @@
+"""What the augmentations mean, beside the golden vectors of their arithmetic."""
+
+import math
+
+import numpy as np
+import torch
+
+from baseline.augment import freq_mixstyle, mask_frequencies, mask_range, mix_styles, roll
+
+
+def test_mixed_styles_equal_the_original(golden_asc):
+    golden = golden_asc("freq_mixstyle")
+    x, share, partner = (torch.from_numpy(golden[key]) for key in ("x", "lam", "perm"))
+    mixed = mix_styles(x, share, partner)
+    np.testing.assert_allclose(mixed, golden["y"], atol=1e-5)
+    np.testing.assert_allclose(mix_styles(x, torch.ones_like(share), partner), x, atol=1e-5)
+    mean = x.mean((1, 3), keepdim=True)
+    expected = share * mean + (1 - share) * mean[partner]
+    torch.testing.assert_close(mixed.mean((1, 3), keepdim=True), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_mask_range_equals_the_original(golden_asc):
+    golden = golden_asc("freq_masking")
+    start, end = mask_range(golden["u_width"], golden["u_start"], 48, 256)
+    np.testing.assert_array_equal(start, golden["start"])
+    np.testing.assert_array_equal(end, golden["end"])
+
+
+def test_roll_is_circular_and_within_its_range():
+    waves = torch.arange(1000).repeat(300, 1)[:, None]
+    rolled = roll(waves, 20, np.random.default_rng(0))
+    shifts = (-rolled[:, 0, 0] + 500) % 1000 - 500
+    assert set(shifts.tolist()) == set(range(-20, 21))
+    for wave, shift in zip(rolled, shifts.tolist(), strict=True):
+        torch.testing.assert_close(wave, waves[0].roll(shift, -1))
+
+
+def test_masks_differ_between_clips_and_cover_all_frames():
+    log_mel = torch.zeros(400, 1, 256, 5)
+    fill = math.log(1e-5)
+    masked = mask_frequencies(log_mel, 48, fill, np.random.default_rng(0)) == fill
+    assert (masked.all(3) == masked.any(3)).all()
+    widths = masked[:, 0, :, 0].sum(1)
+    assert widths.min() == 0
+    assert widths.max() == 47
+    assert abs(widths.float().mean().item() - 23.5) < 2
+    assert masked[:, 0, 20:-20, 0].any(0).all()
+
+
+def test_mixstyle_changes_whole_batches_with_its_probability():
+    rng = np.random.default_rng(0)
+    x = torch.randn(8, 1, 16, 9)
+    changed = [not torch.equal(freq_mixstyle(x, 0.4, 0.3, rng), x) for _ in range(500)]
+    assert 0.33 < np.mean(changed) < 0.47
+
+
+def test_mixstyle_stays_finite_at_tiny_alpha():
+    rng = np.random.default_rng(0)
+    x = torch.randn(64, 1, 4, 9)
+    assert all(freq_mixstyle(x, 1.0, 1e-3, rng).isfinite().all() for _ in range(50))
+
+
+def test_same_generator_same_result():
+    x = torch.randn(8, 1, 16, 9)
+    first, second = (freq_mixstyle(x, 1.0, 0.3, np.random.default_rng(7)) for _ in range(2))
+    torch.testing.assert_close(first, second, atol=0, rtol=0)

@@ -1,0 +1,108 @@
+"""The numpy front end against golden vectors and against first principles."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.banded import bands, product
+from deploy.errors import InputError
+from deploy.frontend import FRONT_ENDS, front_end, resample
+from deploy.resampling import kernel
+
+SPEC = FRONT_ENDS["dcase2024"]
+
+
+def test_filterbank_equals_the_original(golden_asc):
+    reference = golden_asc("mel_fb_2024")["fb"]
+    # The original computes the edges in float32, whose rounding is worth 1.6e-5 here.
+    np.testing.assert_allclose(SPEC.mel_filters(), reference, atol=2e-5)
+
+
+def test_every_filter_has_a_bin():
+    assert SPEC.mel_filters().any(axis=0).all()
+
+
+def test_window_begins_as_the_original(golden_asc):
+    np.testing.assert_allclose(
+        SPEC.window()[:8], golden_asc("baseline2024_io")["window_first8"], atol=1e-7
+    )
+
+
+def test_resampling_kernel_equals_the_original(golden_asc):
+    half_width, taps = kernel(441, 320)
+    assert half_width == 9
+    reference = golden_asc("baseline2024_io")["resample_kernel"][:, 0].T
+    np.testing.assert_allclose(taps, reference, atol=1e-5)
+
+
+def test_resampled_wave_equals_the_original(golden_asc):
+    io = golden_asc("baseline2024_io")
+    np.testing.assert_allclose(resample(io["wave_44k"], 44_100, 32_000), io["wave_32k"], atol=1e-5)
+
+
+def test_log_mel_equals_the_original(golden_asc):
+    io = golden_asc("baseline2024_io")
+    log_mel = SPEC.log_mel(io["wave_32k"][:, 0])
+    np.testing.assert_allclose(log_mel, io["logmel"], rtol=1e-4, atol=1e-4)
+    power = np.exp(log_mel.astype(np.float64)) - SPEC.log_offset
+    np.testing.assert_allclose(power, io["mel_power"], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"), [(48_000, 32_000), (16_000, 32_000), (22_050, 32_000)]
+)
+def test_resampling_keeps_a_tone(from_hz, to_hz):
+    seconds, tone_hz = 0.5, 1_000.0
+    wave = np.sin(2 * np.pi * tone_hz * np.arange(round(from_hz * seconds)) / from_hz)
+    resampled = resample(wave.astype(np.float32), from_hz, to_hz)
+    assert len(resampled) == round(to_hz * seconds)
+    expected = np.sin(2 * np.pi * tone_hz * np.arange(len(resampled)) / to_hz)
+    middle = slice(len(resampled) // 10, -len(resampled) // 10)
+    np.testing.assert_allclose(resampled[middle], expected[middle], atol=2e-3)
+
+
+def test_resampling_removes_what_the_lower_rate_cannot_hold():
+    wave = np.sin(2 * np.pi * 20_000 * np.arange(44_100) / 44_100).astype(np.float32)
+    assert np.abs(resample(wave, 44_100, 32_000)[1000:-1000]).max() < 0.05
+
+
+def test_same_rate_is_left_alone():
+    wave = np.arange(5, dtype=np.float32)
+    np.testing.assert_array_equal(resample(wave, 32_000, 32_000), wave)
+
+
+def test_resampling_refuses_impossible_rates():
+    with pytest.raises(ValueError, match="positive"):
+        resample(np.zeros(10, np.float32), 0, 32_000)
+
+
+def test_log_mel_needs_more_than_half_a_window():
+    with pytest.raises(InputError, match="expected more than 1536"):
+        SPEC.log_mel(np.zeros((1, 1536), np.float32))
+
+
+def test_unknown_front_end_names_the_known():
+    with pytest.raises(InputError, match="dcase2024"):
+        front_end("dcase2042")
+
+
+def test_silence_is_the_logarithm_of_the_offset():
+    log_mel = SPEC.log_mel(np.zeros((1, 32_000), np.float32))
+    assert log_mel.shape == (1, 1, 256, 65)
+    np.testing.assert_allclose(log_mel, np.log(1e-5), rtol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_banded_product_is_the_product(rows, columns, width, seed):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(rows, columns)).astype(np.float32)
+    matrix[rng.random((rows, columns)) < 0.7] = 0
+    values = rng.normal(size=(3, 2, rows)).astype(np.float32)
+    np.testing.assert_allclose(product(values, bands(matrix, width)), values @ matrix, atol=1e-4)
+
+
+def test_filterbank_bands_skip_most_of_the_zeros():
+    weights = sum(band.weights.size for band in SPEC.mel_bands())
+    assert weights < SPEC.mel_filters().size / 10

@@ -1,0 +1,75 @@
+"""Recipes: what is accepted, what is refused and with which words."""
+
+import pytest
+
+from baseline.recipe import load_recipe, recipe_names, save_recipe
+from deploy.errors import InputError
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_bundled_recipes_survive_saving(name, tmp_path):
+    recipe = load_recipe(name)
+    path = tmp_path / "saved.yaml"
+    path.write_text(save_recipe(recipe))
+    assert load_recipe(str(path)) == recipe
+
+
+def test_published_settings():
+    recipe = load_recipe("baseline2024")
+    assert (recipe.train.epochs, recipe.train.batch_size) == (150, 256)
+    assert recipe.train.warmup(10_000) == 2000
+    assert recipe.submitted_system == "torch-fp16"
+
+
+def test_overrides():
+    recipe = load_recipe("small", ["train.epochs=3", "augment.roll_seconds=0", "precision=int8"])
+    assert recipe.train.epochs == 3
+    assert recipe.augment.roll_seconds == 0
+    assert recipe.submitted_system == "tflite-int8"
+    assert load_recipe("small", ["train.warmup_steps=7"]).train.warmup(100) == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.epoch=3", "unknown key 'train.epoch'; did you mean 'epochs'"),
+        ("trian.epochs=3", "did you mean 'train'"),
+        ("train.epochs=zero", "found 'zero'"),
+        ("train.epochs=0", "greater than or equal to 1, found 0"),
+        ("train.epochs", "expected key=value"),
+        ("name.epochs=3", "'name' is a value|valid string"),
+        ("precision=fp8", "found 'fp8'"),
+        ("train.epochs=[", "not valid YAML"),
+    ],
+)
+def test_wrong_override_is_explained(override, words):
+    with pytest.raises(InputError, match=words):
+        load_recipe("small", [override])
+
+
+def test_two_warmups_are_refused(tmp_path):
+    path = tmp_path / "both.yaml"
+    path.write_text("train: {warmup_steps: 3, warmup_share: 0.1}")
+    with pytest.raises(InputError, match="exactly one"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- 1\n", "expected a mapping"),
+        ("a: [", "not a readable YAML"),
+        ("train: !!python/object/apply:os.system [true]", "not a readable YAML"),
+        ("\udcff", "not a readable YAML"),
+    ],
+)
+def test_unreadable_recipe(text, words, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=words):
+        load_recipe(str(path))
+
+
+def test_unknown_recipe_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'small'"):
+        load_recipe("smal")

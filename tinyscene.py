@@ -1,0 +1,389 @@
+"""The command `tinyscene`: a parser whose verbs each call one function.
+
+Nothing heavy is imported before a verb is called, so that help is instant and a Raspberry Pi needs
+neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deploy.errors import InputError
+
+WITHIN, OVER, BAD_INPUT, STOPPED = 0, 1, 2, 130
+"""Exit codes."""
+
+RUNS = Path("runs")
+SYSTEMS_HELP = "torch-fp32, torch-fp16, onnx-fp32, onnx-int8 or tflite-int8"
+
+Verb = Callable[[argparse.Namespace], int | None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns:
+        0 for success, 1 where a check fails, 2 for bad input, 130 when stopped by Ctrl-C.
+    """
+    options = build_parser().parse_args(arguments)
+    verb: Verb = options.verb
+    try:
+        return verb(options) or WITHIN
+    except InputError as error:
+        return _fail(str(error), BAD_INPUT)
+    except ModuleNotFoundError as error:
+        return _fail(
+            f"this verb needs the package {error.name}; run: pip install 'tinyscene[export]'",
+            BAD_INPUT,
+        )
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}; check the path and the disk.", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("stopped; start the same command again to go on.", STOPPED)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"tinyscene: {message}", file=sys.stderr)
+    return code
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+def data_sample(options: argparse.Namespace) -> None:
+    from baseline.sample import write_sample
+
+    write_sample(options.folder, seed=options.seed)
+    _say(f"wrote {options.folder}: synthetic recordings, not TAU (see NOTICE.txt)")
+
+
+def data_fetch(options: argparse.Namespace) -> None:
+    from baseline.fetch import fetch
+
+    fetch(options.folder, accept_licence=options.accept_licence)
+
+
+def data_check(options: argparse.Namespace) -> int:
+    from baseline.dataset_check import check_dataset, format_problems
+
+    problems = check_dataset(options.folder, audio=not options.lists_only)
+    _say(format_problems(problems))
+    return OVER if problems else WITHIN
+
+
+def data_prepare(options: argparse.Namespace) -> None:
+    from baseline.clips import read_dataset
+    from baseline.store import prepare
+    from deploy.frontend import front_end
+    from submission.pipeline import default_store
+
+    rate_hz = front_end(options.front_end).rate_hz
+    folder = options.store or default_store(options.folder)
+    store = prepare(read_dataset(options.folder), folder, rate_hz=rate_hz, workers=options.workers)
+    _say(f"{store.folder}: {len(store.clips):,} clips at {store.rate_hz} Hz")
+
+
+# --- training and evaluation ---------------------------------------------------------------------
+
+
+def run(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from submission.pipeline import evaluation_audio, full_run
+
+    task = _task(options)
+    evaluation = options.audio or evaluation_audio(task.data)
+    finished = full_run(task, evaluation, _say)
+    _say(f"run: {finished.folder}")
+
+
+def train(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from submission.pipeline import train_run
+
+    trained, _, _ = train_run(_task(options), _say)
+    _say(f"run: {trained.folder}")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from baseline.run import open_run
+    from quantize.evaluation import evaluate_system, format_scores
+    from quantize.systems import available_systems
+    from submission.pipeline import open_data
+
+    opened = open_run(options.run)
+    dataset, store = open_data(opened, options.data, options.store)
+    systems = available_systems(opened, options.backend)
+    if not systems:
+        raise InputError(
+            f"{options.run}: has no {options.backend} file; run: tinyscene quantize {options.run}"
+        )
+    scores = {system: evaluate_system(opened, system, dataset, store) for system in systems}
+    _say(format_scores(scores))
+
+
+def quantize(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from baseline.run import open_run
+    from quantize.quantization import quantize_run
+    from submission.pipeline import open_data
+
+    opened = open_run(options.run)
+    dataset, store = open_data(opened, options.data, options.store)
+    for path in quantize_run(opened, dataset, store):
+        _say(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def predict(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from baseline.run import open_run
+    from submission.predict import predict_run
+
+    path = predict_run(
+        open_run(options.run),
+        options.audio,
+        evaluation_list=options.list,
+        system_name=options.system,
+    )
+    _say(str(path))
+
+
+def check(options: argparse.Namespace) -> int:
+    from submission.budget import render, resolve, to_json
+
+    budget = resolve(options.target, precision=options.precision, input_shape=options.input_shape)
+    _say(json.dumps(to_json(budget), indent=2) if options.json else render(budget))
+    return WITHIN if budget.within_limits else OVER
+
+
+def bench(options: argparse.Namespace) -> None:
+    from deploy.bench import format_report, measure
+    from deploy.files import write_json
+
+    report = measure(options.model, threads=options.threads, repeats=options.repeats)
+    if options.out:
+        write_json(options.out, report)
+    _say(json.dumps(report, indent=2) if options.json else format_report(report))
+
+
+def recipes(options: argparse.Namespace) -> None:
+    from baseline.recipe import load_recipe, recipe_names, save_recipe
+
+    for name in recipe_names():
+        _say(f"# {name}\n{save_recipe(load_recipe(name))}")
+
+
+# --- submission ----------------------------------------------------------------------------------
+
+
+def package(options: argparse.Namespace) -> None:
+    from baseline.run import open_run
+    from submission.metadata import load_team
+    from submission.package import package as write_package
+
+    runs = [open_run(folder) for folder in options.runs]
+    write_package(
+        runs,
+        load_team(options.team),
+        options.out,
+        evaluation_list=options.list,
+        report=options.report,
+    )
+    _say(f"{options.out}: valid")
+
+
+def validate(options: argparse.Namespace) -> int:
+    from baseline.run import open_run
+    from submission.validate import format_faults
+    from submission.validate import validate as find_faults
+
+    runs = [open_run(folder) for folder in options.runs]
+    faults = find_faults(options.package, evaluation_list=options.list, runs=runs)
+    _say(format_faults(faults))
+    return OVER if any(fault.severity == "fault" for fault in faults) else WITHIN
+
+
+def demo(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from submission.demo import run_demo
+
+    _say(run_demo(options.folder, options.recipe, options.set, _say))
+
+
+# --- the parser ----------------------------------------------------------------------------------
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="tinyscene",
+        description="From a folder of recordings to a valid DCASE Task 1 submission that runs.",
+        epilog="example: tinyscene run --data DATA --split 5",
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    _add_data_verbs(verbs)
+    _add_run_verbs(verbs)
+    _add_model_verbs(verbs)
+    _add_submission_verbs(verbs)
+    return parser
+
+
+def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    data = verbs.add_parser("data", help="get, check and prepare recordings")
+    kinds = data.add_subparsers(metavar="VERB", required=True)
+
+    sample = _verb(kinds, "sample", data_sample, "write a small synthetic dataset", "OUT")
+    sample.add_argument("folder", type=Path, metavar="OUT")
+    sample.add_argument("--seed", type=int, default=0)
+
+    fetch = _verb(kinds, "fetch", data_fetch, "download TAU 2022 Mobile and its lists", "OUT")
+    fetch.add_argument("folder", type=Path, metavar="OUT")
+    fetch.add_argument("--accept-licence", action="store_true", help="do not ask")
+
+    checking = _verb(kinds, "check", data_check, "list every problem of a dataset", "DIR")
+    checking.add_argument("folder", type=Path, metavar="DIR")
+    checking.add_argument("--lists-only", action="store_true", help="leave the audio unread")
+
+    prepare = _verb(kinds, "prepare", data_prepare, "decode and resample all clips once", "DIR")
+    prepare.add_argument("folder", type=Path, metavar="DIR")
+    prepare.add_argument("--store", type=Path, help="where to (default: DIR/prepared)")
+    prepare.add_argument("--front-end", default="dcase2024", help="whose rate to resample to")
+    prepare.add_argument("--workers", type=int, help="processes (default: one a core)")
+
+
+def _add_run_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    example = "--data DATA --split 5"
+    whole = _verb(verbs, "run", run, "all stages for one split", example)
+    _add_task_options(whole)
+    whole.add_argument("--audio", type=Path, help="folder of the evaluation set's recordings")
+
+    _add_task_options(_verb(verbs, "train", train, "train one split", example))
+
+    evaluating = _verb(verbs, "evaluate", evaluate, "score a run on the test split", "RUN")
+    _add_run_options(evaluating)
+    evaluating.add_argument("--backend", choices=("torch", "onnx", "tflite"))
+
+    quantizing = _verb(verbs, "quantize", quantize, "export to ONNX and int8 TFLite", "RUN")
+    _add_run_options(quantizing)
+
+    predicting = _verb(verbs, "predict", predict, "write the challenge's CSV", "RUN --audio DIR")
+    predicting.add_argument("run", type=Path, metavar="RUN")
+    predicting.add_argument("--audio", type=Path, required=True, help="folder of recordings")
+    predicting.add_argument("--list", type=Path, help="list of the files to predict")
+    predicting.add_argument("--system", help=f"{SYSTEMS_HELP} (default: the recipe's)")
+
+    _verb(verbs, "recipes", recipes, "print the recipes that come along", "")
+
+
+def _add_model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    checking = _verb(verbs, "check", check, "count parameters, bytes and MACs", "baseline2024")
+    checking.add_argument(
+        "target", help="a run, recipe, network, .onnx or .tflite file, or module:function"
+    )
+    checking.add_argument("--precision", choices=("fp32", "fp16", "int8"))
+    checking.add_argument("--input-shape", type=_shape, help="such as 1,1,256,65")
+    checking.add_argument("--json", action="store_true")
+
+    timing = _verb(verbs, "bench", bench, "time a model from wave to probabilities", "MODEL.tflite")
+    timing.add_argument("model", type=Path, metavar="MODEL", help=".tflite or .onnx file")
+    timing.add_argument("--threads", type=int, default=1)
+    timing.add_argument("--repeats", type=int, default=200)
+    timing.add_argument("--out", type=Path, help="write the report as JSON")
+    timing.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_submission_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    example = "RUN5 RUN10 RUN25 RUN50 RUN100 --team team.yaml --out task1.zip"
+    packing = _verb(verbs, "package", package, "write a validated submission zip", example)
+    packing.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    packing.add_argument("--team", type=Path, required=True, help="YAML about the authors")
+    packing.add_argument("--out", type=Path, required=True, metavar="ZIP")
+    packing.add_argument("--list", type=Path, help="evaluation list, if not the official one")
+    packing.add_argument("--report", type=Path, help="technical report, PDF")
+
+    validating = _verb(verbs, "validate", validate, "list every fault of a package", "task1.zip")
+    validating.add_argument("package", type=Path, metavar="ZIP")
+    validating.add_argument("--list", type=Path, help="evaluation list, if not the official one")
+    validating.add_argument("--runs", type=Path, nargs="*", default=[], metavar="RUN")
+
+    showing = _verb(verbs, "demo", demo, "the whole line on synthetic recordings", "")
+    showing.add_argument("folder", type=Path, nargs="?", default=Path("demo"), metavar="OUT")
+    showing.add_argument("--recipe", default="demo")
+    showing.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Verb,
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    parser.epilog = f"example: {parser.prog} {example}".rstrip()
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _add_task_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="dataset folder")
+    parser.add_argument("--split", type=int, required=True, choices=(5, 10, 25, 50, 100))
+    parser.add_argument("--recipe", default="baseline2024", help="name or YAML file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", type=Path, help="prepared clips (default: DATA/prepared)")
+    parser.add_argument("--out", type=Path, help="run folder (default: runs/...)")
+    parser.add_argument("--over-budget", action="store_true", help="train beyond the limits too")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--data", type=Path, help="dataset folder, if it has moved")
+    parser.add_argument("--store", type=Path, help="prepared clips, if they have moved")
+
+
+def _task(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Task needs torch
+    from baseline.recipe import load_recipe
+    from submission.pipeline import Task, default_run_folder, default_store
+
+    recipe = load_recipe(options.recipe, options.set)
+    folder = default_run_folder(RUNS, recipe, options.split, options.seed)
+    return Task(
+        data=options.data,
+        store=options.store or default_store(options.data),
+        out=options.out or folder,
+        recipe=recipe,
+        split=options.split,
+        seed=options.seed,
+        over_budget=options.over_budget,
+        tensorboard=options.tensorboard,
+    )
+
+
+def _keep_memory() -> None:
+    from baseline.allocator import keep_memory
+
+    keep_memory()
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(","))
+
+
+def entry_point() -> None:
+    """What the installed command runs."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry_point()
