@@ -7,6 +7,9 @@ activations and additions. The front end is outside the count.
 
 from __future__ import annotations
 
+import copy
+import operator
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,15 +17,21 @@ import torch
 import torchinfo
 from torch import nn
 from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import FlopCounterMode
 
 from baseline.challenge import CLIP_SECONDS, MAX_MACS, MAX_MODEL_BYTES
+from baseline.liveness import Step, peak
 from deploy.errors import InputError
 from deploy.frontend import front_end
 
 BITS = {"fp32": 32, "fp16": 16, "int8": 8}
+"""Bits of a parameter at each precision."""
 
-NO_COPY_OPERATORS = {"view", "flatten", "reshape", "unsqueeze", "squeeze", "permute", "dropout"}
-"""aten operators whose result takes no memory of its own in an inference."""
+VIEWS = {"view", "flatten", "reshape", "unsqueeze", "squeeze", "permute", "dropout"}
+"""aten operators whose result is, in an inference, the same memory as their input."""
+
+FUSED = {"relu", "relu6", "hardtanh", "batch_norm"}
+"""aten operators that every deployment computes inside the layer before them."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,11 @@ class Layer:
     """One row of the layer table."""
 
     name: str
+    """Dotted path, such as `stages.s1.b1.block.0.0`."""
     kind: str
     output_shape: tuple[int, ...]
     parameters: int
+    """Counted where they are used first: the rows add up to the network's parameters."""
     macs: int
 
 
@@ -43,16 +54,19 @@ class Complexity:
     network: str
     graph: str
     """Which graph was counted: as trained, or a deployed file with batch norm folded."""
+    input_shape: tuple[int, ...]
     parameters: int
     macs: int
+    """As the organisers count them; see the module's docstring."""
+    weight_macs: int | None
+    """MACs that convolutions and matrix products perform, without biases and batch norm: the usual
+    embedded count. None where the network cannot be traced."""
     precision: str
-    peak_activation_bytes: int
-    layers: list[Layer] = field(repr=False)
-
-    @property
-    def bytes(self) -> int:
-        """Parameters x bits / 8: the challenge's model size."""
-        return self.parameters * BITS[self.precision] // 8
+    bytes: int
+    """Parameters x bits / 8: the challenge's model size."""
+    peak_activation_bytes: int | None
+    """Most activation memory alive at once; None where the network cannot be traced."""
+    layers: tuple[Layer, ...] = field(repr=False)
 
     @property
     def within_limits(self) -> bool:
@@ -61,46 +75,49 @@ class Complexity:
 
     def to_dict(self) -> dict[str, Any]:
         """The record that is kept in a run."""
-        return asdict(self) | {"bytes": self.bytes, "within_limits": self.within_limits}
+        return asdict(self) | {"within_limits": self.within_limits}
 
 
 def measure(
     network: nn.Module, input_shape: tuple[int, ...], *, name: str, precision: str
 ) -> Complexity:
-    """Count a torch network on one input of the given shape.
+    """Count a torch network on one input of the given shape; the network is left as it was.
+
+    Args:
+        input_shape: log-mel (1, 1, mels, frames): the batch is one, for the limits hold for one
+            inference.
 
     Raises:
-        InputError: the network cannot take such an input.
+        InputError: an impossible shape, or the network cannot take such an input.
     """
-    was_training = network.training
-    network.eval()
+    _check_shape(input_shape)
     try:
+        # torchinfo moves a network to another device and torch.export assigns to its attributes.
+        network = copy.deepcopy(network).cpu().eval()
         summary = torchinfo.summary(network, input_shape, verbose=0, device="cpu")
-        peak = peak_activation_values(network, input_shape) * BITS[precision] // 8
     except Exception as error:  # whatever a user's own network raises
-        reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(
-            f"network {name}: cannot be run on an input of shape {input_shape} ({reason}); "
-            "check the network and its front end."
+            f"network {name}: cannot be run on an input of shape {input_shape} "
+            f"({_reason(error)}); check the network and its front end."
         ) from error
-    finally:
-        network.train(was_training)
-    layers = [
-        Layer(
-            layer.var_name, layer.class_name, tuple(layer.output_size), layer.num_params, layer.macs
-        )
-        for layer in summary.summary_list
-        if layer.is_leaf_layer
-    ]
+    peak_values, weight_macs = _trace(network, input_shape)
     return Complexity(
         network=name,
         graph="as trained",
+        input_shape=input_shape,
         parameters=summary.total_params,
         macs=summary.total_mult_adds,
+        weight_macs=weight_macs,
         precision=precision,
-        peak_activation_bytes=peak,
-        layers=layers,
+        bytes=model_bytes(summary.total_params, precision),
+        peak_activation_bytes=None if peak_values is None else model_bytes(peak_values, precision),
+        layers=_layers(network, summary),
     )
+
+
+def model_bytes(values: int, precision: str) -> int:
+    """Bytes of so many parameters or activation values at a precision."""
+    return values * BITS[precision] // 8
 
 
 def input_shape(front_end_name: str) -> tuple[int, int, int, int]:
@@ -129,31 +146,79 @@ def peak_activation_values(network: nn.Module, input_shape: tuple[int, ...]) -> 
     Batch norm and ReLU are taken to be fused into the layer before them, as every deployment does.
     """
     program = torch.export.export(network, (torch.zeros(input_shape),))
-    nodes = [node for node in program.graph.nodes if node.op in ("placeholder", "call_function")]
-    constants = set(program.graph_signature.inputs_to_parameters)
-    constants |= set(program.graph_signature.inputs_to_buffers)
+    signature = program.graph_signature
+    constants = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
     storage: dict[torch.fx.Node, torch.fx.Node] = {}
-    last_use: dict[torch.fx.Node, int] = {}
-    made_at: dict[torch.fx.Node, int] = {}
-    for time, node in enumerate(nodes):
-        if node.name in constants:
+    steps = []
+    for node in program.graph.nodes:
+        if node.name in constants or node.op == "get_attr":
             continue
         sources = [storage[source] for source in node.all_input_nodes if source in storage]
-        fused = sources and _takes_no_memory(node)
-        storage[node] = sources[0] if fused else node
-        made_at.setdefault(storage[node], time)
-        for owner in {*sources, storage[node]}:
-            last_use[owner] = time
-    sizes = {node: _values(node) for node in made_at}
-    return max(
-        sum(sizes[node] for node in made_at if made_at[node] <= time <= last_use[node])
-        for time in range(len(nodes))
-    )
+        storage[node] = sources[0] if sources and _takes_no_memory(node) else node
+        made = {node: _values(node)} if storage[node] is node and node.op != "output" else {}
+        steps.append(Step(sources, made))
+    return peak(steps)
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if not shape or min(shape) < 1 or shape[0] != 1:
+        raise InputError(
+            f"input shape {shape}: expected sizes above zero with a batch of one first, "
+            "for example 1,1,256,65."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """One line on what went wrong inside torchinfo, which wraps the network's own exception."""
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split())[:200] or type(cause).__name__
+
+
+def _layers(network: nn.Module, summary: torchinfo.ModelStatistics) -> tuple[Layer, ...]:
+    names = {id(module): name for name, module in network.named_modules()}
+    rows = []
+    for layer in summary.summary_list:
+        # A container has a row only for parameters that it holds itself, beside its layers.
+        own = layer.num_params if layer.is_leaf_layer else layer.leftover_params()
+        parameters = 0 if layer.is_recursive else max(own, 0)
+        if layer.is_leaf_layer or parameters:
+            name = names.get(layer.layer_id, layer.var_name) or layer.class_name
+            macs = layer.macs if layer.is_leaf_layer else 0
+            rows.append(Layer(name, layer.class_name, tuple(layer.output_size), parameters, macs))
+    return tuple(rows)
+
+
+def _trace(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[int | None, int | None]:
+    """Peak activation values and weight MACs, or None where tracing fails.
+
+    A network with Python control flow over its values runs and can be counted, but not traced.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch.export, about the user's own layers
+            return peak_activation_values(network, input_shape), _weight_macs(network, input_shape)
+    except Exception:  # torch.export raises whatever the network made it stumble over
+        return None, None
+
+
+def _weight_macs(network: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Half the floating-point operations of all convolutions and matrix products.
+
+    On the meta device nothing is computed, and fused kernels that the counter cannot see into,
+    such as an LSTM's, are taken apart.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.to("meta")(torch.zeros(input_shape, device="meta"))
+    return int(counter.get_total_flops()) // 2
 
 
 def _takes_no_memory(node: torch.fx.Node) -> bool:
-    operator = str(node.target).removeprefix("aten.").split(".")[0].rstrip("_")
-    return operator in NO_COPY_OPERATORS or operator in {"relu", "hardtanh", "batch_norm"}
+    source = node.all_input_nodes[0]
+    name = str(node.target).removeprefix("aten.").split(".")[0].rstrip("_")
+    if name in FUSED:
+        # Where something else also reads the layer's own result, both results are kept.
+        return len(source.users) == 1 and source.op == "call_function"
+    return name in VIEWS or node.target is operator.getitem
 
 
 def _values(node: torch.fx.Node) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -73,7 +74,8 @@ class TorchClassifier:
         self.labels = SCENES
         self._features = features.create(front_end)
         self.front_end = self._features.front_end
-        self._network = network.eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        own = copy.deepcopy(network)  # the caller's stays at its precision
+        self._network = own.eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._dtype = dtype
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Scenes, places and devices of the sample dataset: which sources sound where, and who records them.
+"""Scenes, places and devices of the sample dataset: what sounds where, and who records it.
 
 Every number here is invented. Scenes share most of their sources, places differ in character, and
 the devices s4 to s6 differ more from all others than those do among themselves.
@@ -7,13 +7,14 @@ the devices s4 to s6 differ more from all others than those do among themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
 from baseline import sample_sources as sources
 from baseline.challenge import SOURCE_RATE_HZ
-from baseline.sample_sources import Character, Source, level
+from baseline.sample_sources import Character, Source
+from baseline.sample_synthesis import decay
 
 TYPICAL_RMS_DB = -28.0
 """Level of a recording by device a, in dB below full scale."""
@@ -94,10 +95,10 @@ SCENES = {
         Part(sources.ventilation, -8, 0.5),
     ),
     "metro": _scene(
-        0.3,
+        0.4,
         Part(sources.rails, 1),
-        Part(sources.ventilation, -4),
-        Part(sources.motor, -8, 0.6),
+        Part(sources.ventilation, -5),
+        Part(sources.motor, -8, 0.7),
         Part(sources.squeal, -10, 0.2),
         Part(sources.voices, -7, 0.4),
         Part(sources.doors, -7, 0.2),
@@ -126,9 +127,9 @@ SCENES = {
     ),
     "public_square": _scene(
         0.7,
-        Part(sources.fountain, -2, 0.75),
+        Part(sources.fountain, -2, 0.8),
         Part(sources.crowd, -3),
-        Part(sources.traffic, -4),
+        Part(sources.traffic, -6),
         Part(sources.voices, -5, 0.4),
         Part(sources.children, -4, 0.4),
         Part(sources.birds, -9, 0.25),
@@ -160,8 +161,8 @@ SCENES = {
     "street_traffic": _scene(
         0.35,
         Part(sources.car, 2),
-        Part(sources.traffic, -1),
-        Part(sources.engine, -7, 0.35),
+        Part(sources.traffic, 0),
+        Part(sources.engine, -6, 0.4),
         Part(sources.voices, -9, 0.2),
         Part(sources.footsteps, -9, 0.3),
         Part(sources.wind, -8, 0.3),
@@ -170,8 +171,8 @@ SCENES = {
     ),
     "tram": _scene(
         0.2,
-        Part(sources.motor, 0),
-        Part(sources.rails, -4),
+        Part(sources.motor, 1),
+        Part(sources.rails, -5),
         Part(sources.squeal, -4, 0.45),
         Part(sources.tram_bell, -3, 0.4),
         Part(sources.traffic, -6, 0.7),
@@ -201,7 +202,7 @@ def make_place(rng: np.random.Generator, scene: str) -> Place:
     return Place(
         spec,
         character,
-        tuple(part.level_db + 2.5 * float(rng.standard_normal()) for part in spec.parts),
+        tuple(part.level_db + 2 * float(rng.standard_normal()) for part in spec.parts),
         reverb_seconds=spec.reverb_seconds * float(rng.lognormal(0, 0.3)),
         reverb_db=-4 + 2 * float(rng.standard_normal()),
         color_db=tuple((2 * rng.standard_normal(len(COLOR_HZ))).tolist()),
@@ -213,7 +214,7 @@ def render(rng: np.random.Generator, place: Place, samples: int) -> np.ndarray:
     wave = np.zeros(samples)
     for part, level_db in zip(place.scene.parts, place.levels_db, strict=True):
         if rng.random() < part.chance:
-            gain = _ratio(level_db + 3 * rng.standard_normal())
+            gain = _ratio(level_db + 2.5 * rng.standard_normal())
             wave += gain * part.source(rng, place.character, samples)
     spectrum = np.fft.rfft(wave)
     spectrum *= _gain(samples, tuple(zip(COLOR_HZ, place.color_db, strict=True)))
@@ -244,7 +245,7 @@ def _ratio(decibels: float) -> float:
     return float(10 ** (decibels / 20))
 
 
-@cache
+@lru_cache(maxsize=32)  # the devices' stay, those of places come and go
 def _gain(samples: int, response: tuple[tuple[float, float], ...]) -> np.ndarray:
     # A frequency response without phase, at the frequencies of a real FFT.
     hz, decibels = zip(*response, strict=True)
@@ -255,7 +256,7 @@ def _gain(samples: int, response: tuple[tuple[float, float], ...]) -> np.ndarray
 def _reverberation(rng: np.random.Generator, place: Place, samples: int) -> np.ndarray:
     # The spectrum of an impulse response: exponentially decaying noise (Moorer 1979), of energy 1,
     # with less treble the longer it lasts.
-    response = rng.standard_normal(samples) * sources.decay(samples, place.reverb_seconds)
+    response = rng.standard_normal(samples) * decay(samples, place.reverb_seconds)
     spectrum = np.fft.rfft(response / np.sqrt(np.square(response).sum()))
     hz = np.fft.rfftfreq(samples, 1 / SOURCE_RATE_HZ)
     return np.asarray(spectrum / (1 + hz / 6000))

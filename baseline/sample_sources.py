@@ -2,23 +2,28 @@
 
 Every source takes a generator, the place it sounds in and a number of samples, and returns a wave
 at 44.1 kHz, float64, whose loudest twentieth of a second has an RMS of 1 (or which is silent, when
-nothing happens). Waves are periodic or fade out, so that filters may wrap around their ends.
+nothing happens). Events wrap around the end, as the filters of `baseline.sample_scenes` do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 
 from baseline.challenge import SOURCE_RATE_HZ
-
-TABLE = 4096
-"""Samples of one period in a wavetable."""
-
-BLOCK = SOURCE_RATE_HZ // 20
-"""Samples over which loudness is measured."""
+from baseline.sample_synthesis import (
+    decay,
+    level,
+    noise,
+    repeat,
+    rotate,
+    scatter,
+    strike,
+    wander,
+)
 
 
 @dataclass(frozen=True)
@@ -34,92 +39,6 @@ class Character:
 
 
 Source = Callable[[np.random.Generator, Character, int], np.ndarray]
-
-
-# Building blocks
-
-
-def level(wave: np.ndarray) -> np.ndarray:
-    """Scale a wave so that its loudest twentieth of a second has an RMS of 1; silence stays."""
-    blocks = wave[: len(wave) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    loudest = np.sqrt(np.square(blocks).mean(axis=1).max())
-    return wave / loudest if loudest > 0 else wave
-
-
-def noise(
-    rng: np.random.Generator, samples: int, low_hz: float, high_hz: float, tilt_db: float = 0.0
-) -> np.ndarray:
-    """Periodic Gaussian noise between two corners (12 dB per octave), with a tilt per octave."""
-    hz = np.fft.rfftfreq(samples, 1 / SOURCE_RATE_HZ)
-    hz[0] = hz[1]
-    gain = (hz / 1000) ** (tilt_db / 6.02)
-    gain /= (1 + (low_hz / hz) ** 2) * (1 + (hz / high_hz) ** 2)
-    gain[0] = 0
-    real, imaginary = rng.standard_normal((2, len(hz)))
-    return level(np.fft.irfft(gain * (real + 1j * imaginary), samples))
-
-
-def wander(
-    rng: np.random.Generator, samples: int, points_per_second: float, spread: float
-) -> np.ndarray:
-    """A slowly changing factor around 1, log-normal at its turning points, periodic."""
-    points = max(2, round(points_per_second * samples / SOURCE_RATE_HZ))
-    heights = np.exp(spread * rng.standard_normal(points))
-    where = np.arange(samples) * (points / samples)
-    return np.interp(where, np.arange(points + 1), np.append(heights, heights[0]))
-
-
-def rotate(rng: np.random.Generator, hz: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-    """A harmonic tone: `amplitudes[k]` is that of harmonic k + 1 of the frequency track `hz`."""
-    angles = np.exp(2j * np.pi * rng.random(len(amplitudes)))
-    table = np.fft.irfft(np.concatenate([[0], amplitudes * angles]), TABLE) * TABLE
-    turns = rng.random() + np.cumsum(hz) / SOURCE_RATE_HZ
-    return table[(turns * TABLE).astype(np.int64) % TABLE]
-
-
-def decay(samples: int, seconds: float) -> np.ndarray:
-    """Exponential decay by 60 dB in `seconds`, after a rise of 2 ms."""
-    time = np.arange(samples) / SOURCE_RATE_HZ
-    return np.minimum(1, time / 0.002) * np.exp(-6.91 * time / seconds)
-
-
-def place_events(
-    rng: np.random.Generator, samples: int, rate_hz: float, event: Callable[[], np.ndarray]
-) -> np.ndarray:
-    """Add up events at random times, wrapping around the end; on average `rate_hz` a second."""
-    starts = rng.integers(0, samples, rng.poisson(rate_hz * samples / SOURCE_RATE_HZ))
-    return _overlap(samples, starts, event)
-
-
-def repeat(
-    rng: np.random.Generator, samples: int, rate_hz: float, event: Callable[[], np.ndarray]
-) -> np.ndarray:
-    """Add up events at nearly regular times, wrapping around the end."""
-    count = max(1, round(rate_hz * samples / SOURCE_RATE_HZ))
-    times = (np.arange(count) + rng.random() + 0.06 * rng.standard_normal(count)) / count
-    return _overlap(samples, (times * samples).astype(np.int64) % samples, event)
-
-
-def _overlap(samples: int, starts: np.ndarray, event: Callable[[], np.ndarray]) -> np.ndarray:
-    wave = np.zeros(2 * samples)
-    for start in starts:
-        sound = event()[:samples]
-        wave[start : start + len(sound)] += sound
-    return wave[:samples] + wave[samples:]
-
-
-def _strike(
-    rng: np.random.Generator, hz: float, ratios: tuple[float, ...], seconds: float
-) -> np.ndarray:
-    # A struck body: partials at `ratios` of `hz`, the higher the shorter and weaker.
-    samples = round(seconds * SOURCE_RATE_HZ)
-    time = np.arange(samples) / SOURCE_RATE_HZ
-    partials = [
-        np.sin(2 * np.pi * (hz * ratio * time + rng.random()))
-        * decay(samples, seconds / ratio**0.5)
-        for ratio in ratios
-    ]
-    return np.sum([partial / (1 + index) for index, partial in enumerate(partials)], axis=0)
 
 
 # Vehicles
@@ -145,7 +64,7 @@ def motor(rng: np.random.Generator, place: Character, samples: int) -> np.ndarra
 
 def rails(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """Wheels on rails: rolling noise, and clacks in pairs at the joints."""
-    rolling = noise(rng, samples, 90, 1400 * place.pitch, -4) * wander(rng, samples, 6, 0.25)
+    rolling = noise(rng, samples, 90, 2000 * place.pitch, -4) * wander(rng, samples, 6, 0.2)
 
     def joint() -> np.ndarray:
         clack = noise(rng, 6000, 150, 900 * place.pitch) * decay(6000, 0.09)
@@ -167,25 +86,24 @@ def squeal(rng: np.random.Generator, place: Character, samples: int) -> np.ndarr
 
 def car(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """Cars passing by: tyre noise that swells, brightens and fades, over a falling engine note."""
+    dull, bright = noise(rng, samples, 150, 1100), noise(rng, samples, 900 * place.pitch, 3500)
+    amplitudes = np.arange(1, 30) ** (-1.2 / place.harshness)
     wave = np.zeros(samples)
     time = np.arange(samples) / SOURCE_RATE_HZ
     for _ in range(rng.integers(1, 4)):
         width = rng.uniform(0.35, 1.4) / place.pace
-        nearness = 1 / (1 + ((time - rng.uniform(-0.5, time[-1] + 0.5)) / width) ** 2)
-        tyres = noise(rng, samples, 150, 1100) * nearness
-        tyres += noise(rng, samples, 900 * place.pitch, 3500) * nearness**2
-        doppler = 1 - 0.06 * np.tanh((time - time.mean()) / width)
-        hz = 55 * place.pitch * rng.uniform(0.7, 1.6) * doppler
-        hum = level(rotate(rng, hz, np.arange(1, 30) ** (-1.2 / place.harshness)))
-        wave += rng.uniform(0.4, 1) * (tyres + 0.7 * hum * nearness)
+        passed = (time - rng.uniform(0, time[-1])) / width  # below 0 while the car approaches
+        nearness = 1 / (1 + passed**2)
+        hz = 55 * place.pitch * rng.uniform(0.7, 1.6) * (1 - 0.06 * passed * np.sqrt(nearness))
+        hum = 0.7 * level(rotate(rng, hz, amplitudes))
+        wave += rng.uniform(0.4, 1) * nearness * (dull + bright * nearness + hum)
     return level(wave)
 
 
 def tram_bell(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """A tram's warning bell, struck a few times."""
-    hz = 1150 * place.pitch
-    ratios = (1.0, 1.51, 2.02, 2.74, 3.9)
-    return level(repeat(rng, samples, rng.uniform(1, 4), lambda: _strike(rng, hz, ratios, 0.6)))
+    stroke = strike(rng, 1150 * place.pitch, (1.0, 1.51, 2.02, 2.74, 3.9), 0.6)
+    return level(repeat(rng, samples, rng.uniform(1, 4), lambda: stroke))
 
 
 def doors(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
@@ -212,8 +130,8 @@ def voices(rng: np.random.Generator, place: Character, samples: int) -> np.ndarr
 
 def crowd(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """Many people at a distance: babble in which no word stands out."""
-    near = np.sum([_talker(rng, samples, rng.choice([1.0, 1.7])) for _ in range(4)], axis=0)
-    turns = rng.integers(0, samples, 5)  # the same voices again at other times: a denser babble
+    near = np.sum([_talker(rng, samples, rng.choice([1.0, 1.7])) for _ in range(3)], axis=0)
+    turns = rng.integers(0, samples, 6)  # the same voices again at other times: a denser babble
     babble = np.sum([np.roll(near, turn) for turn in turns], axis=0)
     murmur = noise(rng, samples, 250, 1100 * place.pitch, -3) * wander(rng, samples, 8, 0.2)
     return level(level(babble) + 0.6 * murmur)
@@ -228,11 +146,9 @@ def children(rng: np.random.Generator, place: Character, samples: int) -> np.nda
 def announcement(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """A gong of loudspeakers or the voice after it."""
     hz = 520 * place.pitch
-    notes = iter((1.0, 0.8, 0.67, 1.0, 0.8, 0.67))
+    notes = cycle((1.0, 0.8, 0.67))
     if rng.random() < 0.5:
-        return level(
-            repeat(rng, samples, 2, lambda: _strike(rng, hz * next(notes), (1, 2, 3), 0.8))
-        )
+        return level(repeat(rng, samples, 2, lambda: strike(rng, hz * next(notes), (1, 2, 3), 0.8)))
     return _filtered(_talker(rng, samples, 1.6), 500, 3200)
 
 
@@ -275,16 +191,19 @@ def _filtered(wave: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
 
 def footsteps(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """One or two people walking: thuds and clicks of heels."""
-    wave = np.zeros(samples)
-    for _ in range(rng.integers(1, 3)):
-        heel_hz = 1500 * place.pitch * rng.uniform(0.6, 1.6)
+    walkers = [_walker(rng, place, samples) for _ in range(rng.integers(1, 3))]
+    return level(np.sum(walkers, axis=0))
 
-        def step(heel_hz: float = heel_hz) -> np.ndarray:
-            thud = noise(rng, 4410, 60, 250) * decay(4410, 0.1)
-            return thud + rng.uniform(0.1, 1) * noise(rng, 4410, heel_hz, 6000) * decay(4410, 0.03)
 
-        wave += repeat(rng, samples, 1.9 * place.pace * rng.uniform(0.85, 1.2), step)
-    return level(wave)
+def _walker(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
+    heel_hz = 1500 * place.pitch * rng.uniform(0.6, 1.6)
+
+    def step() -> np.ndarray:
+        thud = noise(rng, 4410, 60, 250) * decay(4410, 0.1)
+        click = rng.uniform(0.1, 1) * noise(rng, 4410, heel_hz, 6000) * decay(4410, 0.03)
+        return np.asarray(thud + click)
+
+    return repeat(rng, samples, 1.9 * place.pace * rng.uniform(0.85, 1.2), step)
 
 
 def suitcase(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
@@ -309,12 +228,13 @@ def music(rng: np.random.Generator, place: Character, samples: int) -> np.ndarra
     scale = 220 * 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12]) / 12)
 
     def note() -> np.ndarray:
-        hz = rng.choice(scale) * rng.choice([1, 2, 4])
-        return _strike(rng, float(hz), (1, 2, 3, 4), rng.uniform(0.4, 1.2))
+        seconds = rng.uniform(0.4, 1)
+        hz = np.full(round(seconds * SOURCE_RATE_HZ), rng.choice(scale) * rng.choice([1, 2, 4]))
+        return np.asarray(rotate(rng, hz, np.array([1, 0.5, 0.3, 0.2])) * decay(len(hz), seconds))
 
     root = np.full(samples, rng.choice(scale))
     chord = [rotate(rng, root * ratio, np.arange(1, 9.0) ** -1.5) for ratio in (0.5, 1.25, 1.5)]
-    melody = place_events(rng, samples, 5 * place.pace, note)
+    melody = scatter(rng, samples, 5 * place.pace, note)
     return level(level(np.sum(chord, axis=0)) + level(melody))
 
 
@@ -323,29 +243,27 @@ def dishes(rng: np.random.Generator, place: Character, samples: int) -> np.ndarr
 
     def clink() -> np.ndarray:
         hz = rng.uniform(1800, 4500) * place.pitch
-        return rng.uniform(0.2, 1) * _strike(rng, hz, (1, 1.58, 2.37), rng.uniform(0.05, 0.3))
+        return rng.uniform(0.2, 1) * strike(rng, hz, (1, 1.58, 2.37), rng.uniform(0.05, 0.3))
 
-    return level(place_events(rng, samples, 4 * place.pace, clink))
+    return level(scatter(rng, samples, 4 * place.pace, clink))
 
 
 def birds(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
     """Birdsong: chirps that sweep and trill, each bird with its own phrase."""
-    wave = np.zeros(samples)
-    for _ in range(rng.integers(1, 4)):
-        base_hz = 3600 * place.pitch * rng.uniform(0.65, 1.7)
-        length = round(SOURCE_RATE_HZ * rng.uniform(0.04, 0.16))
-        sweep, trill_hz = rng.uniform(-0.5, 0.5), rng.uniform(15, 45)
+    return level(np.sum([_bird(rng, place, samples) for _ in range(rng.integers(1, 4))], axis=0))
 
-        def chirp(base: float = base_hz, n: int = length, bend: float = sweep,
-                  trill: float = trill_hz) -> np.ndarray:  # fmt: skip
-            time = np.linspace(0, 1, n)
-            wobble = 0.05 * np.sin(2 * np.pi * trill * time * n / SOURCE_RATE_HZ)
-            hz = base * np.exp(bend * time + wobble)
-            return np.hanning(n) * rotate(rng, hz, np.array([1, 0.15, 0.05]))
 
-        phrase = np.clip(wander(rng, samples, 3, 1) - 0.5, 0, 2)
-        wave += phrase * repeat(rng, samples, rng.uniform(3, 7) * place.pace, chirp)
-    return level(wave)
+def _bird(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:
+    base_hz = 3600 * place.pitch * rng.uniform(0.65, 1.7)
+    time = np.arange(round(SOURCE_RATE_HZ * rng.uniform(0.04, 0.16))) / SOURCE_RATE_HZ
+    sweep, trill_hz = rng.uniform(-0.5, 0.5), rng.uniform(15, 45)
+    hz = base_hz * np.exp(sweep * time / time[-1] + 0.05 * np.sin(2 * np.pi * trill_hz * time))
+
+    def chirp() -> np.ndarray:
+        return np.asarray(np.hanning(len(hz)) * rotate(rng, hz, np.array([1, 0.15, 0.05])))
+
+    phrase = np.clip(wander(rng, samples, 3, 1) - 0.5, 0, 2)
+    return np.asarray(phrase * repeat(rng, samples, rng.uniform(3, 7) * place.pace, chirp))
 
 
 def wind(rng: np.random.Generator, place: Character, samples: int) -> np.ndarray:

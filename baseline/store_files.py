@@ -68,7 +68,9 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def tidy(folder: Path) -> None:
-    """Undo what a run left that was killed between the renames of `publish`.
+    """Remove what a run left that was killed while it published.
+
+    If it had taken the old store away, the partial folder is complete, and the next run finds so.
 
     Raises:
         InputError: the folder, or one of the names beside it, holds something else than a store.
@@ -76,8 +78,6 @@ def tidy(folder: Path) -> None:
     retired = _beside(folder, "old")
     for path in (folder, partial_folder(folder), retired):
         _refuse_foreign(path)
-    if retired.exists() and not folder.exists():
-        retired.rename(folder)
     shutil.rmtree(retired, ignore_errors=True)
     (folder / JOURNAL).unlink(missing_ok=True)
 
@@ -104,16 +104,23 @@ def partial_folder(folder: Path) -> Path:
 
 def begin(partial: Path, description: dict[str, Any], shape: tuple[int, int]) -> None:
     """Make an empty partial store, or keep the one that is there if it is of the same kind."""
-    if (partial / SAMPLES).is_file():
+    if _continues(partial, description, shape):
         with open(partial / SAMPLES, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until a killed run's last worker has written
-        if (partial / DESCRIPTION).is_file() and read_json(partial / DESCRIPTION) == description:
-            return
+        return
     shutil.rmtree(partial, ignore_errors=True)
     make_folder(partial)
     np.lib.format.open_memmap(partial / SAMPLES, mode="w+", dtype=np.int16, shape=shape)
     write_text(partial / JOURNAL, "")
     write_json(partial / DESCRIPTION, description)  # last: from here on it is worth keeping
+
+
+def _continues(partial: Path, description: dict[str, Any], shape: tuple[int, int]) -> bool:
+    try:
+        same_kind = bool(read_json(partial / DESCRIPTION) == description)
+        return same_kind and np.load(partial / SAMPLES, mmap_mode="r").shape == shape
+    except (InputError, OSError, ValueError):  # not there, or cut off by a power failure
+        return False
 
 
 def still_valid(partial: Path, wanted: Sequence[Entry]) -> list[Entry]:
@@ -201,5 +208,7 @@ def _journal_line(entry: Entry) -> str:
 
 
 def _read_journal(path: Path) -> list[str]:
-    # A torn last line matches no entry.
+    # A torn line matches no entry.
+    if not path.is_file():
+        return []
     return path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)

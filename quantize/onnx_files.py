@@ -38,20 +38,21 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
         program.save(str(temporary))
 
 
-def quantize_static(float_model: Path, log_mels: np.ndarray, path: Path) -> None:
-    """Quantise to int8: true min/max ranges, a scale per channel for weights.
+def convert_int8(network: nn.Module, log_mels: np.ndarray, path: Path) -> None:
+    """Convert a network to int8 ONNX in QDQ form: true min/max ranges, weight scales per channel.
 
     Args:
+        network: in evaluation mode.
         log_mels: calibration clips (clips, 1, mels, frames), float32.
     """
-    from onnxruntime.quantization import QuantFormat
-    from onnxruntime.quantization import quantize_static as quantize
+    from onnxruntime.quantization import QuantFormat, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with TemporaryDirectory() as folder, replacing(path) as temporary:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(float_model), str(prepared))
-        quantize(
+        exported, prepared = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
+        export_float(network, log_mels[:1], exported)
+        quant_pre_process(str(exported), str(prepared))
+        quantize_static(
             str(prepared),
             str(temporary),
             _Reader(log_mels),

@@ -17,6 +17,7 @@ from deploy.files import read_json, write_text
 from deploy.frontend import front_end
 from deploy.model_file import ModelInfo, write_info
 from quantize import onnx_files, tflite_files
+from quantize.bias_correction import convert_corrected
 from quantize.calibration import choose_clips
 from quantize.quiet import output_to
 from quantize.systems import load_network
@@ -42,8 +43,8 @@ def quantize_run(run: Run, dataset: Dataset, store: Store) -> list[Path]:
     ]
     with output_to(run.quantize_log):
         onnx_files.export_float(network, log_mels[:1], onnx_fp32)
-        onnx_files.quantize_static(onnx_fp32, log_mels, onnx_int8)
-        tflite_files.convert_int8(network, log_mels, tflite_int8)
+        convert_corrected(onnx_files.convert_int8, network, log_mels, onnx_int8)
+        convert_corrected(tflite_files.convert_int8, network, log_mels, tflite_int8)
     for path in files:
         write_info(path, _model_info(run))
     return files

@@ -123,18 +123,20 @@ def _zip_contents(archive: zipfile.ZipFile) -> Contents:
 
 
 def _folder_contents(path: Path) -> Contents:
-    top = path if (path / TASK).is_dir() or path.resolve().name != TASK else path.resolve().parent
+    is_task = path.resolve().name == TASK and not (path / TASK).is_dir()
+    top = path.resolve().parent if is_task else path
 
     def read(name: str, limit: int) -> bytes:
         with open(top / name, "rb") as file:
             return file.read(limit)
 
-    return _contents(list(_walk(top, path)), read)
+    return _contents(list(_walk(top, top / TASK if is_task else top)), read)
 
 
 def _walk(top: Path, start: Path) -> Iterator[_Entry]:
-    for folder, folders, files in os.walk(top / TASK if top != start else start):
-        for name in sorted(folders) + sorted(files):
+    for folder, folders, files in os.walk(start):
+        folders.sort()
+        for name in folders + sorted(files):
             path = Path(folder) / name
             status = path.lstat()
             suffix = "/" if stat.S_ISDIR(status.st_mode) else ""

@@ -113,7 +113,7 @@ class Fault:
         return f"{self.code} {self.severity}: {self.place}: {self.message}"
 
 
-class InvalidPackage(InputError):
+class InvalidPackage(InputError):  # noqa: N818  # a package, not an accident
     """A submission package that breaks rules; `faults` lists all of them."""
 
     def __init__(self, summary: str, faults: Sequence[Fault]) -> None:

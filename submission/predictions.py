@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,9 @@ SUM_TOLERANCE = 1e-3
 NEAR_TIE = 1e-5
 """Relative distance of the two highest probabilities up to which they are printed in full: two
 numbers further apart cannot become equal or change places at six significant digits."""
+
+PRINTED_AS_ONE = 1 + 1e-6
+"""Float32 softmax may come out a little above 1; up to here six significant digits print 1."""
 
 ROW = SEPARATOR.join(["%s", "%s", *["%.6g"] * len(SCENES)]) + "\n"
 NEAR_TIE_ROW = SEPARATOR.join(["%s", "%s", *["%.9g"] * len(SCENES)]) + "\n"
@@ -106,16 +111,21 @@ def parse_table(data: bytes, *, as_text: bool = False) -> pd.DataFrame:
         ValueError: not UTF-8, or lines with more fields than the header.
     """
     text = ("filename", "scene_label")
-    return pd.read_csv(
-        io.BytesIO(data),
-        sep=SEPARATOR,
-        dtype=str if as_text else dict.fromkeys(text, str),
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        index_col=False,
-        skip_blank_lines=False,
-        low_memory=False,
-    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # fields without a column
+            return pd.read_csv(
+                io.BytesIO(data),
+                sep=SEPARATOR,
+                dtype=str if as_text else dict.fromkeys(text, str),
+                na_filter=False,
+                quoting=csv.QUOTE_NONE,
+                index_col=False,
+                skip_blank_lines=False,
+                low_memory=False,
+            )
+    except pd.errors.ParserWarning as error:
+        raise ValueError(str(error)) from error
 
 
 def is_numeric(table: pd.DataFrame) -> bool:
@@ -155,7 +165,7 @@ def _require_plain(path: Path, names: Sequence[str]) -> None:
         if not name.isprintable() or "/" in name or "\\" in name or name in ("", ".", ".."):
             raise InputError(f"{path}: found the file name {name!r}, expected one such as 0.wav.")
     if len(set(names)) != len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = Counter(names).most_common(1)[0][0]
         raise InputError(f"{path}: found the file name {repeated!r} twice, expected it once.")
 
 
@@ -167,7 +177,8 @@ def _require_probabilities(path: Path, names: Sequence[str], probabilities: np.n
         )
     with np.errstate(invalid="ignore"):
         sums = probabilities.sum(1, dtype=np.float64)
-        sound = (probabilities >= 0).all(1) & (np.abs(sums - 1) <= SUM_TOLERANCE / 2)
+        sound = (probabilities >= 0).all(1) & (probabilities <= PRINTED_AS_ONE).all(1)
+        sound &= np.abs(sums - 1) <= SUM_TOLERANCE / 2  # the other half is for printing
     if not sound.all():
         row = int(np.argmin(sound))
         raise InputError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SPLITS_OF_TINY = {5: 1, 10: 2, 25: 3, 50: 4, 100: 6}
 """Split percentage to the number of training segments in it."""
+
+TAU_LISTS = ("split5", "split10", "split25", "split50", "test")
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +33,8 @@ def shared() -> Path:
 def tiny_dataset(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a dataset folder of 16 clips and returns it.
 
-    Three scenes with a training and a test place each and two devices, segments of two clips;
-    12 clips are in split 100, 2 in test and 2 in no list.
+    Three scenes, five places, four devices, segments of two clips; 12 clips are in split 100, 2 in
+    test and 2 in no list.
     """
 
     def make(name: str = "data", *, audio: bool = True) -> Path:
@@ -84,8 +88,6 @@ def write_audio(folder: Path, names: list[str]) -> None:
 @pytest.fixture(scope="session")
 def tau_lists(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real dataset's lists unpacked into a dataset folder without audio."""
-    import gzip
-
     source = shared / "data" / "tau2022-lists"
     folder = tmp_path_factory.mktemp("tau")
     (folder / "split_setup").mkdir()
@@ -94,9 +96,6 @@ def tau_lists(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, target in targets.items():
         (folder / target).write_bytes(gzip.decompress((source / f"{name}.csv.gz").read_bytes()))
     return folder
-
-
-TAU_LISTS = ("split5", "split10", "split25", "split50", "test")
 
 
 @pytest.fixture

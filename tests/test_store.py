@@ -52,13 +52,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def start(data: Path, folder: Path, workers: int) -> subprocess.Popen[bytes]:
+def start(
+    data: Path, folder: Path, workers: int, errors: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     script = folder.parent / "run.py"
     script.write_text(RUN)
     return subprocess.Popen(
         [sys.executable, str(script), str(data), str(folder), str(workers)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
+        stderr=errors,
         start_new_session=True,
     )
 
@@ -72,7 +74,7 @@ def kill_at(run: subprocess.Popen[bytes], folder: Path, lines: int) -> None:
         time.sleep(0.001)
     time.sleep(random.Random(lines).uniform(0, 0.03))
     os.kill(run.pid, signal.SIGKILL)
-    run.communicate()
+    run.wait()
 
 
 def workers_of(pid: int) -> list[int]:
@@ -428,6 +430,21 @@ def test_torn_journal_is_no_proof(
     assert len(decoded) == 14 - 3
 
 
+@pytest.mark.parametrize("name", ["samples.npy", "store.json", "journal.csv"])
+def test_damaged_partial_folder_is_made_again(
+    name: str, tiny_dataset: TinyDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, folder = tiny_dataset(), tmp_path / "store"
+    monkeypatch.setattr(store_files, "finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepared(data, folder)
+    monkeypatch.undo()
+    os.truncate(tmp_path / "store.partial" / name, 10)
+    prepared(data, folder)
+    prepared(data, tmp_path / "fresh")
+    assert contents(folder) == contents(tmp_path / "fresh")
+
+
 @pytest.mark.parametrize("renames", [1, 2])
 def test_killed_between_the_renames(
     renames: int, tiny_dataset: TinyDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -500,7 +517,7 @@ def test_kill_9_of_an_update_keeps_the_old_store(shared: Path, tmp_path: Path) -
 @pytest.mark.slow
 def test_two_runs_at_once(shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "esc10-as-tau"
-    runs = [start(data, tmp_path / "store", 2) for _ in range(2)]
+    runs = [start(data, tmp_path / "store", 2, subprocess.PIPE) for _ in range(2)]
     errors = [run.communicate()[1].decode() for run in runs]
     refused = [error for run, error in zip(runs, errors, strict=True) if run.returncode]
     assert len(refused) <= 1  # none if one was over before the other began

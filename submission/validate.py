@@ -1,0 +1,98 @@
+"""Everything that is wrong with a submission package, at once.
+
+Stricter than the organisers' validator: all splits, all nested results, every probability and
+every name; see `submission.faults.RULES` for the rules and their codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from baseline.challenge import SPLITS
+from baseline.run import Run
+from deploy.errors import InputError
+from submission.archive import Contents, open_contents, printable
+from submission.faults import Fault, format_faults, is_valid
+from submission.label import TASK, csv_name, metadata_name
+from submission.predictions import evaluation_names
+from submission.rules_csv import check_csv
+from submission.rules_layout import check_layout, check_reports, system_labels
+from submission.rules_metadata import check_metadata
+from submission.rules_runs import PackagedSystem, compare_with_runs, digest
+from submission.safe_yaml import Document
+
+__all__ = ["Fault", "format_faults", "is_valid", "validate"]
+
+
+def validate(
+    path: Path, *, evaluation_list: Path | None = None, runs: Sequence[Run] = ()
+) -> list[Fault]:
+    """Find all faults of a package.
+
+    Args:
+        path: zip file; or a folder, which is `task1` itself or holds it.
+        evaluation_list: names of the evaluation files; by default those of the official set.
+        runs: what the package must agree with; any number of them.
+
+    Returns:
+        Faults and warnings, container first; `is_valid` tells whether there are only warnings.
+
+    Raises:
+        InputError: no such package, or an evaluation list or run that cannot be read.
+    """
+    expected = pd.Index(evaluation_names(evaluation_list))
+    with open_contents(path) as contents:
+        if contents.faults:  # nothing inside may be read
+            return list(contents.faults)
+        faults = [*check_layout(contents), *check_reports(contents)]
+        systems = []
+        for label in system_labels(contents):
+            system_faults, system = _check_system(contents, label, expected)
+            faults += system_faults
+            systems.append(system)
+    return faults + compare_with_runs(systems, runs)
+
+
+def _check_system(
+    contents: Contents, label: str, expected: pd.Index
+) -> tuple[list[Fault], PackagedSystem]:
+    folder = f"{TASK}/{label}"
+    faults: list[Fault] = []
+    document = Document(None)
+    name = f"{folder}/{metadata_name(label)}"
+    data = _read(contents, name, faults)
+    if data is not None:
+        found, document = check_metadata(data, label, printable(name))
+        faults += found
+    digests = {}
+    for split in SPLITS:
+        name = f"{folder}/{csv_name(label, split)}"
+        data = _read(contents, name, faults)
+        if data is not None:
+            faults += check_csv(data, expected, printable(name))
+            digests[split] = digest(data)
+    faults += _check_different(digests, folder, label)
+    return faults, PackagedSystem(label, printable(folder), document, digests)
+
+
+def _read(contents: Contents, name: str, faults: list[Fault]) -> bytes | None:
+    """A file, or None with a fault added; the layout's rules tell where there is none at all."""
+    if name not in contents.files:
+        return None
+    try:
+        return contents.read(name)
+    except InputError as error:
+        faults.append(Fault("S001", printable(name), str(error)))
+        return None
+
+
+def _check_different(digests: dict[int, str], folder: str, label: str) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for split, value in digests.items():
+        if first.setdefault(value, split) != split:
+            name = printable(f"{folder}/{csv_name(label, split)}")
+            message = f"is the same as that of split {first[value]}, expected other predictions."
+            yield Fault("S217", name, message)

@@ -1,0 +1,109 @@
+"""The classifier on a device: waves of all kinds, damaged files, other interpreters."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from deploy.classifier import Classifier, as_float, one_second_windows, softmax
+from deploy.errors import InputError
+from deploy.frontend import front_end
+from deploy.interpreters import dequantize, open_interpreter, quantize
+from deploy.model_file import ModelInfo, info_file, read_info, write_info
+
+SPEC = front_end("dcase2024")
+
+
+def test_long_waves_are_cut_into_seconds():
+    wave = np.arange(80_000, dtype=np.float32) / 80_000
+    windows = one_second_windows(wave, 32_000, SPEC)
+    assert windows.shape == (1, 3, 32_000)
+    np.testing.assert_array_equal(windows[0, 1], wave[32_000:64_000])
+    np.testing.assert_array_equal(windows[0, 2], wave[-32_000:])
+
+
+def test_batches_keep_their_order():
+    waves = np.random.default_rng(0).normal(size=(3, 44_100)).astype(np.float32)
+    windows = one_second_windows(waves, 44_100, SPEC)
+    assert windows.shape == (3, 1, 32_000)
+    alone = one_second_windows(waves[2], 44_100, SPEC)[0]
+    np.testing.assert_allclose(windows[2], alone, atol=1e-5)
+
+
+def test_short_wave_is_refused():
+    with pytest.raises(InputError, match="found 31999 samples at 32000 Hz, expected at least 1 s"):
+        one_second_windows(np.zeros(31_999, np.float32), 32_000, SPEC)
+
+
+def test_int16_is_scaled_and_other_types_are_refused():
+    np.testing.assert_array_equal(as_float(np.array([-(2**15), 2**14], np.int16)), [-1, 0.5])
+    with pytest.raises(InputError, match="type int64"):
+        as_float(np.array([1]))
+    with pytest.raises(InputError, match="NaN"):
+        as_float(np.array([np.nan]))
+
+
+def test_softmax_of_large_logits():
+    probabilities = softmax(np.array([[1000.0, 1000.0, -1000.0]]))
+    np.testing.assert_allclose(probabilities, [[0.5, 0.5, 0]])
+
+
+def test_quantisation_rounds_clips_and_comes_back():
+    tensor = {"dtype": np.int8, "quantization": (0.5, -3)}
+    values = np.array([0.0, 0.74, -1000, 1000], np.float32)
+    np.testing.assert_array_equal(quantize(values, tensor), [-3, -2, -128, 127])
+    np.testing.assert_array_equal(
+        dequantize(quantize(values[:2], tensor), tensor), np.array([0, 0.5], np.float32)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("model.pt", b"x", "expected .tflite or .onnx"),
+        ("model.tflite", b"", "is not a TFLite model"),
+        ("model.tflite", b"\x1c\x00\x00\x00TFL3" + bytes(40), "cannot be run"),
+        ("model.onnx", b"\x08\x0a broken", "not a complete ONNX model"),
+    ],
+)
+def test_damaged_model_is_refused(name, content, words, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        open_interpreter(path)
+
+
+def test_missing_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such model file"):
+        Classifier(tmp_path / "absent.tflite")
+
+
+def test_model_information_survives_writing(tmp_path):
+    model = tmp_path / "model.tflite"
+    info = ModelInfo(("bus", "tram"), SPEC, 61_148, 29_419_156)
+    write_info(model, info)
+    assert read_info(model) == info
+    info_file(model).write_text("{}")
+    with pytest.raises(InputError, match="does not describe labels"):
+        read_info(model)
+    info_file(model).unlink()
+    with pytest.raises(InputError, match="is missing; keep it beside"):
+        read_info(model)
+
+
+def test_interpreter_that_imports_but_cannot_be_constructed(tmp_path, monkeypatch):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(40))
+
+    class Unusable:
+        def __init__(self, **_: object) -> None:
+            raise AttributeError("_ARRAY_API not found")
+
+    module = types.ModuleType("tflite_runtime.interpreter")
+    module.Interpreter = Unusable
+    monkeypatch.setitem(sys.modules, "tflite_runtime", types.ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(InputError, match=r"_ARRAY_API not found.*pip install ai-edge-litert"):
+        open_interpreter(path)

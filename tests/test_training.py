@@ -1,0 +1,183 @@
+"""Training: what it writes, that it resumes bit for bit, that it learns."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from baseline.clips import read_dataset
+from baseline.features import create as create_features
+from baseline.recipe import load_recipe
+from baseline.run import create_run, open_run
+from baseline.store import prepare
+from baseline.training import augmented_log_mel, learning_rate_factor, train
+from deploy.errors import InputError
+
+SHORT = ["train.epochs=3", "train.batch_size=8", "train.validate_every=2"]
+
+
+@pytest.fixture
+def start(tiny_dataset, tmp_path):
+    """A function that trains on the tiny dataset and returns the run."""
+    data = tiny_dataset()
+    dataset = read_dataset(data)
+    store = prepare(dataset, tmp_path / "store", show_progress=False, workers=1)
+
+    def start(name="run", overrides=(), seed=0):
+        recipe = load_recipe("small", [*SHORT, *overrides])
+        run = create_run(
+            tmp_path / name, recipe, split=100, seed=seed, data=data, store=store.folder
+        )
+        train(run, dataset, store, show_progress=False)
+        return run
+
+    return start
+
+
+def same_weights(first, second):
+    pairs = (load_file(run.weights_file) for run in (first, second))
+    one, two = pairs
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_writes_weights_history_and_clips(start):
+    run = start()
+    history = pd.read_csv(run.history_file)
+    assert history.epoch.to_list() == [1, 2, 3]
+    assert history.test_accuracy.notna().to_list() == [False, True, True]
+    assert len(run.training_list_file.read_text().splitlines()) == 12
+    assert not run.checkpoint_file.exists()
+    assert run.record["seed"] == 0
+    assert open_run(run.folder).recipe == run.recipe
+
+
+def test_same_seed_same_weights_and_another_seed_others(start):
+    assert same_weights(start("first"), start("second"))
+    assert not same_weights(start("first"), start("third", seed=1))
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_stopped_between_epochs_and_resumed_gives_the_same_bits(start, monkeypatch):
+    whole = start("whole")
+    saves = []
+
+    def save_and_stop(run, state, original=sys.modules["baseline.training"]._save):
+        original(run, state)
+        saves.append(state.epochs_done)
+        if len(saves) < 3:
+            raise Stopped
+
+    monkeypatch.setattr("baseline.training._save", save_and_stop)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            start("stopped")
+    resumed = start("stopped")
+    assert saves == [1, 2, 3]
+    assert same_weights(whole, resumed)
+    columns = ["epoch", "train_loss", "train_accuracy"]
+    curves = [pd.read_csv(run.history_file)[columns] for run in (whole, resumed)]
+    pd.testing.assert_frame_equal(*curves)
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_gives_the_same_bits(tiny_dataset, tmp_path):
+    data = tiny_dataset()
+
+    def command(out):
+        options = ["--recipe", "small", "--set", "train.epochs=12", "--set", "train.batch_size=4"]
+        place = ["--data", data, "--split", "100", "--out", out]
+        return [sys.executable, "-m", "tinyscene", "train", *map(str, place), *options]
+
+    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    killed, rng = 0, np.random.default_rng(0)
+    while not (tmp_path / "killed" / "weights.safetensors").exists():
+        process = subprocess.Popen(
+            command(tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        checkpoint = tmp_path / "killed" / "checkpoint.pt"
+        deadline = time.monotonic() + 60
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 0.5) if killed < 3 else 0)
+        if killed < 3 and process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+    assert killed > 0
+    assert same_weights(open_run(tmp_path / "whole"), open_run(tmp_path / "killed"))
+
+
+def test_learns_to_tell_tones_apart(tiny_dataset, tmp_path):
+    dataset = read_dataset(tiny_dataset())
+    time_s = np.arange(44_100) / 44_100
+    for name, label in zip(dataset.clips.filename, dataset.clips.label, strict=True):
+        tone = 0.1 * np.sin(2 * np.pi * 300 * (1 + label) * time_s)
+        soundfile.write(dataset.folder / name, tone, 44_100)
+    store = prepare(dataset, tmp_path / "store", show_progress=False, workers=1)
+    recipe = load_recipe("small", [*SHORT, "train.epochs=15", "augment.mixstyle_probability=0"])
+    run = create_run(
+        tmp_path / "run", recipe, split=100, seed=0, data=dataset.folder, store=store.folder
+    )
+    train(run, dataset, store, show_progress=False)
+    assert pd.read_csv(run.history_file).train_accuracy.iloc[-1] == 1
+
+
+def test_corrupt_checkpoint_is_refused(start, tmp_path):
+    run = start("first")
+    run.weights_file.unlink()
+    run.checkpoint_file.write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(InputError, match="damaged and cannot be resumed"):
+        start("first")
+
+
+def test_folder_of_another_run_is_refused(start):
+    start("first")
+    with pytest.raises(InputError, match="seed 0, not 1"):
+        start("first", seed=1)
+    with pytest.raises(InputError, match="another recipe"):
+        start("first", overrides=["train.learning_rate=0.1"])
+
+
+def test_learning_rate_warms_up_and_falls_to_zero():
+    factors = [learning_rate_factor(step, 10, 100) for step in range(101)]
+    assert factors[0] == 0
+    assert factors[5] == 0.5
+    assert factors[10] == 1
+    assert factors[55] == pytest.approx(0.5)
+    assert factors[100] == pytest.approx(0, abs=1e-9)
+    assert learning_rate_factor(5, 0, 5) == 0
+
+
+def test_augmentation_can_be_switched_off():
+    off = ["augment.roll_seconds=0", "augment.frequency_mask_mels=0"]
+    recipe = load_recipe("small", [*off, "augment.mixstyle_probability=0"])
+    front_end = create_features("dcase2024")
+    waves = torch.randint(-3000, 3000, (2, 1, 32_000), dtype=torch.int16)
+    plain = augmented_log_mel(waves, front_end, recipe, np.random.default_rng(0))
+    torch.testing.assert_close(plain, front_end(waves.float() / 32_768))
+
+
+def test_tensorboard_events_on_request(tiny_dataset, tmp_path):
+    dataset = read_dataset(tiny_dataset())
+    store = prepare(dataset, tmp_path / "store", show_progress=False, workers=1)
+    run = create_run(
+        tmp_path / "run",
+        load_recipe("small", SHORT),
+        split=100,
+        seed=0,
+        data=dataset.folder,
+        store=store.folder,
+    )
+    train(run, dataset, store, tensorboard=True, show_progress=False)
+    assert list(run.tensorboard.glob("events.*"))
