@@ -187,8 +187,8 @@ def recipes(options: argparse.Namespace) -> None:
 
 def package(options: argparse.Namespace) -> None:
     from baseline.run import open_run
-    from submission.metadata import load_team
     from submission.package import package as write_package
+    from submission.team import load_team
 
     runs = [open_run(folder) for folder in options.runs]
     write_package(

@@ -27,6 +27,9 @@ from deploy.frontend import front_end
 BITS = {"fp32": 32, "fp16": 16, "int8": 8}
 """Bits of a parameter at each precision."""
 
+AS_TRAINED, IN_FILE = "as trained", "in the file"
+"""The graphs that are counted: with batch norm as a layer, or folded away in a deployed file."""
+
 VIEWS = {"view", "flatten", "reshape", "unsqueeze", "squeeze", "permute", "dropout"}
 """aten operators whose result is, in an inference, the same memory as their input."""
 
@@ -53,7 +56,7 @@ class Complexity:
 
     network: str
     graph: str
-    """Which graph was counted: as trained, or a deployed file with batch norm folded."""
+    """Which graph was counted: `AS_TRAINED` or `IN_FILE`."""
     input_shape: tuple[int, ...]
     parameters: int
     macs: int
@@ -103,7 +106,7 @@ def measure(
     peak_values, weight_macs = _trace(network, input_shape)
     return Complexity(
         network=name,
-        graph="as trained",
+        graph=AS_TRAINED,
         input_shape=input_shape,
         parameters=summary.total_params,
         macs=summary.total_mult_adds,

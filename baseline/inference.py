@@ -74,8 +74,10 @@ class TorchClassifier:
         self.labels = SCENES
         self._features = features.create(front_end)
         self.front_end = self._features.front_end
-        own = copy.deepcopy(network)  # the caller's stays at its precision
-        self._network = own.eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # On a CPU half precision is twice as fast in the plain layout, single in channels-last.
+        layout = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
+        own = copy.deepcopy(network)  # the caller's keeps its precision
+        self._network = own.eval().to(dtype, memory_format=layout)  # type: ignore[call-overload]
         self._dtype = dtype
 
     @torch.no_grad()

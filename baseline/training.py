@@ -17,12 +17,12 @@ import torch
 from lightning.fabric import Fabric
 from safetensors.torch import save_file
 from torch import nn
-from tqdm import tqdm
 
 from baseline import features, metrics, models
 from baseline.augment import freq_mixstyle, mask_frequencies, roll
 from baseline.clips import Dataset
 from baseline.inference import Clips, predict, to_float
+from baseline.progress import progress_bar
 from baseline.recipe import Recipe
 from baseline.run import Run
 from baseline.store import Store
@@ -72,12 +72,12 @@ def train(
     front_end = features.create(recipe.front_end).to(fabric.device)
     training_set = LabelledClips(dataset, store, rows, fabric.device)
     test_set = LabelledClips(dataset, store, dataset.test_rows(), fabric.device)
-    progress = tqdm(
-        total=recipe.train.epochs,
-        initial=state.epochs_done,
-        desc=f"train {run.folder.name}",
-        unit="epoch",
-        disable=not show_progress,
+    progress = progress_bar(
+        recipe.train.epochs,
+        f"train {run.folder.name}",
+        "epoch",
+        show=show_progress,
+        done=state.epochs_done,
     )
     with progress, _curve_writer(run, tensorboard) as write_curves:
         for epoch in range(state.epochs_done, recipe.train.epochs):

@@ -28,11 +28,11 @@ def in_parallel(
 
     Args:
         function: a module's top-level function; module and chunk must be picklable.
-        chunks: some tenths of a second of work each.
+        chunks: best of 10 ms of work or more each.
         workers: number of processes; all cores of this process by default.
 
     Raises:
-        InputError: a worker was killed, for want of memory as a rule.
+        InputError: a worker was killed, or the program cannot be spawned.
     """
     workers = min(workers or _cores(), len(chunks))
     if workers <= 1:
@@ -46,8 +46,8 @@ def in_parallel(
                 yield future.result()
         except BrokenProcessPool as error:
             raise InputError(
-                "a worker process was killed, by the system for want of memory as a rule; run "
-                "the command again with fewer workers."
+                "a worker process ended by itself, as when memory runs out or when a script of "
+                "your own lacks 'if __name__ == \"__main__\":'; try again with one worker."
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)

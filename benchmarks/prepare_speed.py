@@ -3,8 +3,8 @@
     python -m benchmarks.prepare_speed --clips 6000 --workers 4
 
 Writes noise clips to a temporary folder (132 kB each), reads them once so that they lie in the page
-cache, and prepares them. Prints clips per second with and without the workers' start-up, and the
-peak memory of the parent and of the largest worker.
+cache, and prepares them. Prints clips per second, processor time, which tells how much of the time
+other work on the machine took, and peak memory (a worker's includes the parent's when it spawned).
 """
 
 from __future__ import annotations
@@ -50,11 +50,14 @@ def measure(folder: Path, workers: int) -> None:
         dataset, folder / f"store{workers}", workers=workers, show_progress=sys.stderr.isatty()
     )
     seconds = time.perf_counter() - start
-    parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    clips = len(store.samples)
     print(
-        f"{workers} workers: {len(store.samples) / seconds:.0f} clips/s ({seconds:.2f} s with "
-        f"start-up); peak {parent:.0f} MiB in the parent, {worker:.0f} MiB in the largest worker"
+        f"{workers} workers: {clips / seconds:.0f} clips/s ({seconds:.2f} s with start-up), "
+        f"{1000 * cpu / clips:.2f} ms of CPU a clip with start-up; peak {own.ru_maxrss / 1024:.0f} "
+        f"MiB in the parent, at most {children.ru_maxrss / 1024:.0f} MiB in a worker"
     )
     start = time.perf_counter()
     prepare(dataset, folder / f"store{workers}", workers=workers)

@@ -18,9 +18,9 @@ from pathlib import Path
 from baseline.challenge import SPLITS
 from benchmarks.environment import describe
 from submission.faults import is_valid
-from submission.metadata import load_team
 from submission.package import package
 from submission.predictions import evaluation_names
+from submission.team import load_team
 from submission.validate import validate
 from tests.synthetic_runs import write_report, write_runs, write_team
 
@@ -45,7 +45,9 @@ def measure(folder: Path, repeats: int) -> None:
         if not is_valid(validate(archive)):
             raise SystemExit("the package is not valid")
         times.append(time.perf_counter() - start)
-    print(f"validate: {min(times):.2f} to {max(times):.2f} s ({repeats} times), bar {BAR_SECONDS} s")
+    print(
+        f"validate: {min(times):.2f} to {max(times):.2f} s ({repeats} times), bar {BAR_SECONDS} s"
+    )
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.errors import InputError
 from deploy.files import read_json, write_json
@@ -52,10 +53,18 @@ def read_info(model: Path) -> ModelInfo:
         return ModelInfo(
             labels,
             FrontEnd(**content["front_end"]),
-            content.get("trained_parameters"),
-            content.get("trained_macs"),
+            _optional_count(content, "trained_parameters"),
+            _optional_count(content, "trained_macs"),
         )
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{path}: does not describe labels and a front end ({error}); export the model again."
         ) from error
+
+
+def _optional_count(content: dict[str, Any], key: str) -> int | None:
+    """A count that files written by earlier versions do not have."""
+    count = content.get(key)
+    if count is None or (type(count) is int and count >= 0):
+        return count
+    raise TypeError(f"{key} is {count!r}, expected a whole number")

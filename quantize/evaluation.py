@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from baseline import metrics, plots
 from baseline.challenge import DEVICE_GROUPS
 from baseline.clips import Dataset
 from baseline.inference import BATCH_CLIPS
+from baseline.progress import progress_bar
 from baseline.run import Run
 from baseline.store import Store
 from deploy.files import replacing, write_json
@@ -28,9 +28,13 @@ def evaluate_system(
     """
     clips = dataset.clips.iloc[dataset.test_rows()]
     system = open_system(run, system_name)
-    title = f"evaluate {system_name}" if show_progress else None
-    positions = store.positions(clips.filename)
-    probabilities = clip_probabilities(system, store.samples, positions, title)
+    probabilities = clip_probabilities(
+        system,
+        store.samples,
+        store.positions(clips.filename),
+        f"evaluate {system_name}",
+        show_progress=show_progress,
+    )
     with replacing(run.probabilities_file(system_name)) as temporary:
         np.save(temporary, probabilities.astype(np.float32))
     scores = {
@@ -77,23 +81,13 @@ def format_scores(scores: dict[str, dict[str, Any]]) -> str:
 
 
 def clip_probabilities(
-    system: System, samples: np.ndarray, positions: np.ndarray, title: str | None
+    system: System, samples: np.ndarray, positions: np.ndarray, title: str, *, show_progress: bool
 ) -> np.ndarray:
-    """Probabilities (clips, classes) of chosen rows of a store's samples.
-
-    Args:
-        title: what to write before the progress bar, or None for no bar.
-    """
-    batches = [
-        system.probabilities(
-            samples[positions[start : start + BATCH_CLIPS]], system.front_end.rate_hz
-        )
-        for start in tqdm(
-            range(0, len(positions), BATCH_CLIPS),
-            desc=title,
-            unit="batch",
-            leave=False,
-            disable=title is None,
-        )
-    ]
+    """Probabilities (clips, classes) of chosen rows of a store's samples."""
+    batches = []
+    with progress_bar(len(positions), title, "clip", show=show_progress) as progress:
+        for start in range(0, len(positions), BATCH_CLIPS):
+            waves = samples[positions[start : start + BATCH_CLIPS]]
+            batches.append(system.probabilities(waves, system.front_end.rate_hz))
+            progress.update(len(waves))
     return np.concatenate(batches)

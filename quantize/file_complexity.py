@@ -25,13 +25,23 @@ PRECISIONS = {"float32": "fp32", "float16": "fp16", "uint8": "int8"}
 
 
 @dataclass(frozen=True)
+class TensorFormat:
+    """What an input or output of the graph looks like."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {'x'.join(map(str, self.shape)) or 'scalar'}"
+
+
+@dataclass(frozen=True)
 class FileComplexity:
     """What the graph in a model file costs for one second of audio."""
 
     file: str
-    inputs: tuple[str, ...]
-    """Number format and shape of each input, such as `int8 1x256x65x1`."""
-    outputs: tuple[str, ...]
+    inputs: tuple[TensorFormat, ...]
+    outputs: tuple[TensorFormat, ...]
     parameters: int
     """Weights and biases; no scales, zero points and running statistics."""
     macs: int
@@ -41,6 +51,8 @@ class FileComplexity:
     """Multiply-accumulates of convolutions and matrix products, without biases."""
     precision: str
     """Formats of the weights, such as `int8`, or `int8 and fp32` where they differ."""
+    widest_bits: int
+    """Bits of a weight, of the widest where they differ."""
     parameter_bytes: int
     """Parameters x bits / 8 by the challenge's rule: a bias counts as wide as its weights."""
     file_bytes: int
@@ -106,18 +118,21 @@ def _read(path: Path, input_shape: tuple[int, ...] | None) -> Graph:
 
 
 def _count(path: Path, graph: Graph) -> FileComplexity:
+    if not graph.inputs or not graph.outputs:
+        raise ValueError("the graph has no input or no output")
     counted = _count_operators(graph)
     formats = _parameters_by_format(counted)
     precision = " and ".join(dict.fromkeys(PRECISIONS.get(name, name) for name in formats))
     layers = tuple(operator.layer for operator in counted)
     return FileComplexity(
         file=str(path),
-        inputs=tuple(_describe(graph.tensors[name]) for name in graph.inputs),
-        outputs=tuple(_describe(graph.tensors[name]) for name in graph.outputs),
+        inputs=_formats(graph, graph.inputs),
+        outputs=_formats(graph, graph.outputs),
         parameters=sum(layer.parameters for layer in layers),
         macs=sum(layer.macs for layer in layers),
         weight_macs=sum(operator.weight_macs for operator in counted),
         precision=precision or "no weights",
+        widest_bits=max((BITS[name] for name in formats), default=0),
         parameter_bytes=-(-sum(count * BITS[name] for name, count in formats.items()) // 8),
         file_bytes=graph.file_bytes,
         weight_bytes=_stored_bytes(tensor for operator in counted for tensor in operator.weights),
@@ -175,5 +190,7 @@ def _stored_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(stored.values())
 
 
-def _describe(tensor: Tensor) -> str:
-    return f"{tensor.dtype} {'x'.join(map(str, tensor.shape)) or 'scalar'}"
+def _formats(graph: Graph, names: Iterable[str]) -> tuple[TensorFormat, ...]:
+    return tuple(
+        TensorFormat(graph.tensors[name].dtype, graph.tensors[name].shape) for name in names
+    )

@@ -10,7 +10,6 @@ from baseline.recipe import Recipe, load_recipe
 from baseline.run import Run
 from baseline.sample import write_sample
 from deploy.table import format_table
-from submission.metadata import load_team
 from submission.package import package
 from submission.pipeline import (
     Task,
@@ -20,6 +19,7 @@ from submission.pipeline import (
     evaluation_list,
     full_run,
 )
+from submission.team import load_team
 
 TEAM = """\
 # The human part of a submission; everything else is filled in from the runs.

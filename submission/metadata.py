@@ -17,9 +17,7 @@ from deploy.files import read_json
 from deploy.frontend import front_end
 from submission.metadata_model import Description, Metadata, split_key
 from submission.schema import problems
-from submission.team import Team, load_team
-
-__all__ = ["Metadata", "Team", "build_metadata", "load_team", "to_yaml"]
+from submission.team import Team
 
 ACCURACY_DECIMALS, LOG_LOSS_DECIMALS = 2, 4
 

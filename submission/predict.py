@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from baseline.inference import BATCH_CLIPS
+from baseline.progress import progress_bar
 from baseline.run import Run
 from deploy.audio import read_mono
 from deploy.errors import InputError
@@ -48,7 +48,7 @@ def predict_run(
     paths = listed_files(audio, evaluation_list) if evaluation_list else audio_files(audio)
     rows = []
     title = f"predict {system_name}"
-    with tqdm(total=len(paths), desc=title, unit="clip", disable=not show_progress) as progress:
+    with progress_bar(len(paths), title, "clip", show=show_progress) as progress:
         for waves, rate_hz in _batches(paths):
             rows.append(system.probabilities(waves, rate_hz))
             progress.update(len(waves))

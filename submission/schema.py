@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from submission.faults import examples, suggestion
+from submission.faults import suggestion
 from submission.safe_yaml import KeyPath
 
 UNKNOWN, MISSING, WRONG_TYPE, NOT_ALLOWED = "S305", "S306", "S307", "S308"
 """Codes of the rules for any key; a validator's own error carries its code as its type."""
 
-CODES = {"extra_forbidden": UNKNOWN, "missing": MISSING}
+CODE = r"S\d{3}"
+CODES = {"extra_forbidden": UNKNOWN, "invalid_key": UNKNOWN, "missing": MISSING}
 OUT_OF_RANGE = ("greater_than", "less_than", "finite_number", "too_short", "too_long")
 """Beginnings or ends of pydantic's error types that are about the value and not about its type."""
 
@@ -28,6 +38,7 @@ EXPECTED = {
     "list_type": "a list",
     "dict_type": "keys and values",
     "model_type": "keys and values",
+    "invalid_key": "a key that is text",
     "finite_number": "a finite number",
     "string_too_short": "some text",
     "too_short": "at least one item",
@@ -60,22 +71,40 @@ def failure(code: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": message})
 
 
-def keys(names: Iterable[str]) -> AfterValidator:
-    """A validator of dicts: exactly these keys."""
+def keys(names: Iterable[str]) -> WrapValidator:
+    """A validator of dicts: exactly these keys; problems of the values are told as well."""
     expected = tuple(names)
 
-    def check(values: dict[str, Any]) -> dict[str, Any]:
-        missing = [name for name in expected if name not in values]
-        unknown = [name for name in values if name not in expected]
-        found = [f"no {examples(missing)}"] if missing else []
-        hint = suggestion(unknown[0], missing or expected) if unknown else ""
-        found += [f"the unknown {examples(unknown)}"] if unknown else []
-        if found:
-            code = MISSING if missing else UNKNOWN
-            raise failure(code, f"found {' and '.join(found)}, expected {len(expected)} keys{hint}")
-        return values
+    def check(values: Any, validate_values: ValidatorFunctionWrapHandler) -> Any:
+        errors = list(_key_errors(values, expected)) if isinstance(values, dict) else []
+        try:
+            result = validate_values(values)
+        except ValidationError as error:
+            errors += map(_raisable, error.errors(include_url=False))
+        if errors:
+            raise ValidationError.from_exception_data("keys", errors)
+        return result
 
-    return AfterValidator(check)
+    return WrapValidator(check)
+
+
+def _key_errors(values: dict[str, Any], expected: Sequence[str]) -> Iterator[InitErrorDetails]:
+    missing = [name for name in expected if name not in values]
+    for name in missing:
+        yield InitErrorDetails(type="missing", loc=(name,), input=values)
+    for name in values:
+        if name not in expected:
+            text = f"is unknown{suggestion(str(name), missing or expected)}"
+            yield InitErrorDetails(type=failure(UNKNOWN, text), loc=(str(name),), input=name)
+
+
+def _raisable(details: ErrorDetails) -> InitErrorDetails:
+    kind: str | PydanticCustomError = details["type"]
+    if re.fullmatch(CODE, details["type"]):
+        kind = failure(details["type"], details["msg"])
+    return InitErrorDetails(
+        type=kind, loc=details["loc"], input=details["input"], ctx=details.get("ctx", {})
+    )
 
 
 def _check_tags(value: object) -> object:
@@ -122,7 +151,7 @@ def _problem(model: type[BaseModel], details: ErrorDetails) -> Problem:
 
 
 def _code(kind: str) -> str:
-    if re.fullmatch(r"S\d{3}", kind):
+    if re.fullmatch(CODE, kind):
         return kind
     is_range = kind.startswith(OUT_OF_RANGE) or kind.endswith(OUT_OF_RANGE)
     return CODES.get(kind, NOT_ALLOWED if is_range else WRONG_TYPE)
@@ -130,7 +159,7 @@ def _code(kind: str) -> str:
 
 def _expectation(details: ErrorDetails) -> str:
     kind = details["type"]
-    if re.fullmatch(r"S\d{3}", kind):
+    if re.fullmatch(CODE, kind):
         return details["msg"]
     context = details.get("ctx", {})
     bounds = [f"{text} {context[key]:g}" for key, text in BOUNDS.items() if key in context]

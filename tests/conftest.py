@@ -31,40 +31,44 @@ def shared() -> Path:
 
 @pytest.fixture
 def tiny_dataset(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes a dataset folder of 16 clips and returns it.
+    """A function that writes the tiny dataset into a new folder and returns it."""
+
+    def make(name: str = "data", *, audio: bool = True) -> Path:
+        return write_tiny_dataset(tmp_path / name, audio=audio)
+
+    return make
+
+
+def write_tiny_dataset(folder: Path, *, audio: bool = True) -> Path:
+    """Write a dataset folder of 16 clips.
 
     Three scenes, five places, four devices, segments of two clips; 12 clips are in split 100, 2 in
     test and 2 in no list.
     """
-
-    def make(name: str = "data", *, audio: bool = True) -> Path:
-        folder = tmp_path / name
-        segments = [
-            ("airport", "lisbon-1", "a", 0),
-            ("bus", "lisbon-2", "a", 0),
-            ("tram", "lisbon-3", "a", 0),
-            ("airport", "lisbon-1", "b", 0),
-            ("bus", "lisbon-2", "s1", 1),
-            ("tram", "lisbon-3", "a", 1),
-            ("bus", "paris-4", "s4", 0),
-            ("bus", "paris-5", "a", 0),
-        ]
-        clips = [
-            (f"audio/{scene}-{place}-{segment}-{second}-{device}.wav", scene, place, device)
-            for scene, place, device, segment in segments
-            for second in (0, 1)
-        ]
-        write_table(
-            folder / "meta.csv", ("filename", "scene_label", "identifier", "source_label"), clips
-        )
-        for split, count in SPLITS_OF_TINY.items():
-            write_list(folder, f"split{split}", [clip[0] for clip in clips[: 2 * count]])
-        write_list(folder, "test", [clip[0] for clip in clips[12:14]])
-        if audio:
-            write_audio(folder, [clip[0] for clip in clips])
-        return folder
-
-    return make
+    segments = [
+        ("airport", "lisbon-1", "a", 0),
+        ("bus", "lisbon-2", "a", 0),
+        ("tram", "lisbon-3", "a", 0),
+        ("airport", "lisbon-1", "b", 0),
+        ("bus", "lisbon-2", "s1", 1),
+        ("tram", "lisbon-3", "a", 1),
+        ("bus", "paris-4", "s4", 0),
+        ("bus", "paris-5", "a", 0),
+    ]
+    clips = [
+        (f"audio/{scene}-{place}-{segment}-{second}-{device}.wav", scene, place, device)
+        for scene, place, device, segment in segments
+        for second in (0, 1)
+    ]
+    write_table(
+        folder / "meta.csv", ("filename", "scene_label", "identifier", "source_label"), clips
+    )
+    for split, count in SPLITS_OF_TINY.items():
+        write_list(folder, f"split{split}", [clip[0] for clip in clips[: 2 * count]])
+    write_list(folder, "test", [clip[0] for clip in clips[12:14]])
+    if audio:
+        write_audio(folder, [clip[0] for clip in clips])
+    return folder
 
 
 def write_table(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -65,13 +65,17 @@ def start(
     )
 
 
-def kill_at(run: subprocess.Popen[bytes], folder: Path, lines: int) -> None:
-    """Send signal 9 when the journal has so many lines, or a few milliseconds after."""
+def wait_for_journal(run: subprocess.Popen[bytes], folder: Path, lines: int) -> None:
     journal = store_files.partial_folder(folder) / "journal.csv"
     while run.poll() is None:
         if journal.is_file() and journal.read_bytes().count(b"\n") >= lines:
             break
         time.sleep(0.001)
+
+
+def kill_at(run: subprocess.Popen[bytes], folder: Path, lines: int) -> None:
+    """Send signal 9 when the journal has so many lines, or a few milliseconds after."""
+    wait_for_journal(run, folder, lines)
     time.sleep(random.Random(lines).uniform(0, 0.03))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
@@ -514,7 +518,18 @@ def test_kill_9_of_an_update_keeps_the_old_store(shared: Path, tmp_path: Path) -
     assert contents(folder)["samples.npy"] != before["samples.npy"]
 
 
-@pytest.mark.slow
+def test_ctrl_c_stops_quietly_and_can_be_resumed(shared: Path, tmp_path: Path) -> None:
+    data, folder = shared / "data" / "esc10-as-tau", tmp_path / "store"
+    run = start(data, folder, 2, subprocess.PIPE)
+    wait_for_journal(run, folder, 600)
+    os.killpg(run.pid, signal.SIGINT)  # what a terminal does: to the workers as well
+    _, errors = run.communicate(timeout=30)
+    assert errors.decode().splitlines()[-1] == "KeyboardInterrupt"
+    assert errors.decode().count("Traceback") == 1  # none from the workers
+    assert not folder.exists()
+    assert len((tmp_path / "store.partial" / "journal.csv").read_text().splitlines()) >= 600
+
+
 def test_two_runs_at_once(shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "esc10-as-tau"
     runs = [start(data, tmp_path / "store", 2, subprocess.PIPE) for _ in range(2)]

@@ -1,0 +1,91 @@
+"""A network of the user's own, given as `module:function`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from deploy.errors import InputError
+
+
+def load_user_network(target: str) -> nn.Module:
+    """The network that `module:function` gives; the module is looked for in the current folder.
+
+    Args:
+        target: such as `my_networks:small`: a function or class to call without arguments, or a
+            network that stands in the module ready-made.
+
+    Raises:
+        InputError: no such module or function, or it fails or gives something else.
+    """
+    module_name, _, function_name = target.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
+        raise InputError(f"{target}: expected module:function, such as my_networks:small.")
+    with _current_folder_first():
+        made = _call(target, _attribute(_import(module_name), function_name))
+    if not isinstance(made, nn.Module):
+        raise InputError(
+            f"{target}: gave an object of type {type(made).__name__}, expected a torch.nn.Module."
+        )
+    return made
+
+
+@contextmanager
+def _current_folder_first() -> Iterator[None]:
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # A module that the user's own imports but is missing is reported by that name.
+        raise InputError(
+            f"module {error.name} is neither in {Path.cwd()} nor installed; check the name, or go "
+            "to the folder that holds it."
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise InputError(f"module {name}: cannot be imported ({_describe(error)}).") from error
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    if not hasattr(module, name):
+        public = [other for other in vars(module) if not other.startswith("_")]
+        nearest = difflib.get_close_matches(name, public, n=1, cutoff=0)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
+        raise InputError(f"module {module.__name__}: has no function '{name}'{hint}")
+    return getattr(module, name)
+
+
+def _call(target: str, function: Any) -> Any:
+    if isinstance(function, nn.Module):
+        return function
+    if not callable(function):
+        raise InputError(
+            f"{target}: is an object of type {type(function).__name__}, expected a function that "
+            "returns a torch.nn.Module."
+        )
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        raise InputError(
+            f"{target}: cannot be called without arguments ({_describe(error)})."
+        ) from error
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
