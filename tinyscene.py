@@ -11,12 +11,16 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from deploy.errors import InputError
 
 WITHIN, OVER, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
+MAX_SEED = 2**32 - 1
+MAX_WORKERS = 256
+MAX_REPEATS = 1_000_000
 RUNS = Path("runs")
 SYSTEMS_HELP = "torch-fp32, torch-fp16, onnx-fp32, onnx-int8 or tflite-int8"
 
@@ -43,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{error.strerror or error}; check the path and the disk.", BAD_INPUT)
+    except MemoryError:
+        return _fail("the memory is not enough for this; ask for less at a time.", BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("stopped; start the same command again to go on.", STOPPED)
 
@@ -222,9 +228,16 @@ def demo(options: argparse.Namespace) -> None:
 # --- the parser ----------------------------------------------------------------------------------
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses with one sentence, like everything else behind this door."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_fail(f"{message}; see: {self.prog} --help", BAD_INPUT))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tinyscene",
         description="From a folder of recordings to a valid DCASE Task 1 submission that runs.",
         epilog="example: tinyscene run --data DATA --split 5",
@@ -243,7 +256,7 @@ def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     sample = _verb(kinds, "sample", data_sample, "write a small synthetic dataset", "OUT")
     sample.add_argument("folder", type=Path, metavar="OUT")
-    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--seed", type=_whole(0, MAX_SEED), default=0)
 
     fetch = _verb(kinds, "fetch", data_fetch, "download TAU 2022 Mobile and its lists", "OUT")
     fetch.add_argument("folder", type=Path, metavar="OUT")
@@ -257,7 +270,7 @@ def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     prepare.add_argument("folder", type=Path, metavar="DIR")
     prepare.add_argument("--store", type=Path, help="where to (default: DIR/prepared)")
     prepare.add_argument("--front-end", default="dcase2024", help="whose rate to resample to")
-    prepare.add_argument("--workers", type=int, help="processes (default: one a core)")
+    prepare.add_argument("--workers", type=_whole(1, MAX_WORKERS), help="processes (default: one a core)")
 
 
 def _add_run_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -295,8 +308,8 @@ def _add_model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser])
 
     timing = _verb(verbs, "bench", bench, "time a model from wave to probabilities", "MODEL.tflite")
     timing.add_argument("model", type=Path, metavar="MODEL", help=".tflite or .onnx file")
-    timing.add_argument("--threads", type=int, default=1)
-    timing.add_argument("--repeats", type=int, default=200)
+    timing.add_argument("--threads", type=_whole(1, MAX_WORKERS), default=1)
+    timing.add_argument("--repeats", type=_whole(1, MAX_REPEATS), default=200)
     timing.add_argument("--out", type=Path, help="write the report as JSON")
     timing.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -339,7 +352,7 @@ def _add_task_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", type=int, required=True, choices=(5, 10, 25, 50, 100))
     parser.add_argument("--recipe", default="baseline2024", help="name or YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=_whole(0, MAX_SEED), default=0)
     parser.add_argument("--store", type=Path, help="prepared clips (default: DATA/prepared)")
     parser.add_argument("--out", type=Path, help="run folder (default: runs/...)")
     parser.add_argument("--over-budget", action="store_true", help="train beyond the limits too")
@@ -376,8 +389,30 @@ def _keep_memory() -> None:
     keep_memory()
 
 
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """What reads a whole number in a range, both ends included."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = lowest - 1
+        if not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(
+                f"found '{text}', expected {lowest} to {highest}, a whole number"
+            )
+        return number
+
+    return read
+
+
 def _shape(text: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in text.split(","))
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"found '{text}', expected whole numbers such as 1,1,256,65"
+        ) from error
 
 
 def entry_point() -> None:

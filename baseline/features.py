@@ -23,6 +23,8 @@ def create(name: str) -> LogMel:
 class LogMel(nn.Module):
     """Waves (batch, 1, samples) at the front end's rate to log-mel (batch, 1, mels, frames)."""
 
+    window: torch.Tensor
+
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__()
         self.front_end = front_end

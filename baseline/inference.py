@@ -71,7 +71,7 @@ class TorchClassifier:
     """
 
     def __init__(self, network: nn.Module, front_end: str, dtype: torch.dtype) -> None:
-        self.labels = SCENES
+        self.labels: tuple[str, ...] = SCENES
         self._features = features.create(front_end)
         self.front_end = self._features.front_end
         # On a CPU half precision is twice as fast in the plain layout, single in channels-last.

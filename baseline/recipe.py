@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from deploy.errors import InputError
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
+
+PLAIN_NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
+"""A name that, as part of a path, stays in its folder."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -26,7 +30,7 @@ SYSTEM_OF_PRECISION: dict[Precision, str] = {
 class Section(BaseModel):
     """A group of settings: unknown keys are refused and values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Augmentation(Section):
@@ -73,7 +77,8 @@ class Quantization(Section):
 class Recipe(Section):
     """One system: network, front end, training and the precision it is submitted at."""
 
-    name: str
+    name: str = Field(pattern=PLAIN_NAME)
+    """Part of the run folder's name."""
     network: str = "baseline2024"
     front_end: str = "dcase2024"
     precision: Precision = "fp16"
@@ -129,10 +134,9 @@ def _recipe_path(name_or_path: str) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not a readable YAML recipe ({reason}).") from error
+        values = _parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is not a readable YAML recipe ({error}).") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
     return values
@@ -140,7 +144,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
-    if not equals:
+    if not equals or not key:
         raise InputError(f"--set {override}: expected key=value, for example train.epochs=3.")
     *sections, last = key.split(".")
     for section in sections:
@@ -148,14 +152,28 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"--set {override}: '{section}' is a value, not a section.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {override}: the value is not valid YAML.") from error
+        value = _parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"--set {override}: the value is not valid YAML ({error}).") from error
     if last == "warmup_share":  # the two ways to give the warm-up exclude each other
         values.pop("warmup_steps", None)
     if last == "warmup_steps":
         values.pop("warmup_share", None)
     values[last] = value
+
+
+def _parse_yaml(text: str) -> Any:
+    """The values of a YAML text without tags of other languages.
+
+    Raises:
+        ValueError: not such a text; the message is one line.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-45
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -164,7 +182,9 @@ def _first_problem(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         valid = _valid_keys(problem["loc"][:-1])
         return f"unknown key '{where}'{_suggestion(str(problem['loc'][-1]), valid)}."
-    found = "" if problem["type"] == "missing" else f", found {problem['input']!r}"
+    if problem["type"] == "value_error":  # one of our own validators
+        return f"key '{where}': {problem['ctx']['error']}."
+    found = "" if problem["type"] == "missing" else f", found {reprlib.repr(problem['input'])}"
     return f"key '{where}': {problem['msg']}{found}."
 
 

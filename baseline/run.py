@@ -27,6 +27,15 @@ VERSIONED_PACKAGES = (
 )
 
 
+RECORDED: dict[str, tuple[type, str]] = {
+    "split": (int, "a whole number"),
+    "seed": (int, "a whole number"),
+    "data": (str, "a path"),
+    "store": (str, "a path"),
+}
+"""Keys of a run's record that later stages need, with their types and what to call those."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A run folder and the places in it."""
@@ -107,18 +116,40 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The resolved recipe, read from the folder."""
+        if not self.recipe_file.is_file():
+            raise InputError(f"{self.recipe_file}: there is no such file; train again.")
         return load_recipe(str(self.recipe_file))
 
     @property
     def record(self) -> dict[str, Any]:
-        """What `create` recorded: split, seed, data folder, versions, machine, commit."""
-        record: dict[str, Any] = read_json(self.record_file)
+        """What `create_run` recorded: split, seed, data folder, versions, machine, commit.
+
+        Raises:
+            InputError: damaged.
+        """
+        record = read_json(self.record_file)
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{self.record_file}: expected split, seed and more by name, found "
+                f"{type(record).__name__}; train again."
+            )
+        for key, (kind, expected) in RECORDED.items():
+            if type(record.get(key)) is not kind:
+                raise InputError(
+                    f"{self.record_file}: key '{key}': found {record.get(key)!r}, expected "
+                    f"{expected}; train again."
+                )
         return record
 
     @property
     def split(self) -> int:
         """Percentage of the training data used."""
         return int(self.record["split"])
+
+    @property
+    def seed(self) -> int:
+        """What the training's random numbers come from."""
+        return int(self.record["seed"])
 
     def evaluation(self, system: str) -> dict[str, Any]:
         """The scores that `evaluate` wrote for a system.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 import warnings
@@ -9,13 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from baseline import features, metrics, models
@@ -27,7 +27,7 @@ from baseline.recipe import Recipe
 from baseline.run import Run
 from baseline.store import Store
 from deploy.errors import InputError
-from deploy.files import replacing, write_text
+from deploy.files import replacing, write_bytes, write_text
 
 Row = dict[str, float]
 """One epoch of the learning curve."""
@@ -63,7 +63,7 @@ def train(
     Raises:
         InputError: a corrupt checkpoint, an unusable store or split, or a full disk.
     """
-    recipe, seed = run.recipe, int(run.record["seed"])
+    recipe, seed = run.recipe, run.seed
     fabric = Fabric(accelerator="auto", devices=1)
     rows = dataset.train_rows(run.split)
     write_text(run.training_list_file, "\n".join(dataset.clips.filename[rows]) + "\n")
@@ -82,6 +82,7 @@ def train(
     with progress, _curve_writer(run, tensorboard) as write_curves:
         for epoch in range(state.epochs_done, recipe.train.epochs):
             row = _train_epoch(fabric, recipe, state, front_end, training_set, epoch, seed)
+            _require_finite(run, row)
             if (epoch + 1) % recipe.train.validate_every == 0 or epoch + 1 == recipe.train.epochs:
                 row |= _validate(state.network, front_end, test_set)
             state.history.append(row)
@@ -89,8 +90,9 @@ def train(
             write_curves(row)
             progress.set_postfix(loss=f"{row['train_loss']:.3f}", refresh=False)
             progress.update()
-    with replacing(run.weights_file) as temporary:
-        save_file({k: v.contiguous() for k, v in state.network.state_dict().items()}, temporary)
+    write_bytes(
+        run.weights_file, save({k: v.contiguous() for k, v in state.network.state_dict().items()})
+    )
     run.checkpoint_file.unlink(missing_ok=True)
 
 
@@ -182,6 +184,14 @@ def _train_epoch(
     }
 
 
+def _require_finite(run: Run, row: Row) -> None:
+    if not math.isfinite(row["train_loss"]):
+        raise InputError(
+            f"{run.folder}: found a loss of {row['train_loss']} in epoch {row['epoch']}, expected "
+            "a finite one; train in another folder with a smaller train.learning_rate."
+        )
+
+
 def _shuffled_batches(
     clips: int, batch_size: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
@@ -213,16 +223,17 @@ def _curve_writer(run: Run, wanted: bool) -> Iterator[Callable[[Row], None]]:
 
 
 def _save(run: Run, state: State) -> None:
-    with replacing(run.checkpoint_file) as temporary:
-        torch.save(
-            {
-                "network": state.network.state_dict(),
-                "optimizer": state.optimizer.state_dict(),
-                "history": state.history,
-                "threads": torch.get_num_threads(),
-            },
-            temporary,
-        )
+    buffer = io.BytesIO()  # torch's own writer hides the reason where the disk is full
+    torch.save(
+        {
+            "network": state.network.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "history": state.history,
+            "threads": torch.get_num_threads(),
+        },
+        buffer,
+    )
+    write_bytes(run.checkpoint_file, buffer.getvalue())
     with replacing(run.history_file) as temporary:
         pd.DataFrame(state.history).to_csv(temporary, index=False)
 
@@ -230,25 +241,19 @@ def _save(run: Run, state: State) -> None:
 def _resume(checkpoint: Path, state: State) -> None:
     if not checkpoint.is_file():
         return
-    saved = _load_checkpoint(checkpoint)
-    state.network.load_state_dict(saved["network"])
-    state.optimizer.load_state_dict(saved["optimizer"])
-    state.history = saved["history"]
-    if saved["threads"] != torch.get_num_threads():
-        warnings.warn(
-            f"{checkpoint}: was written with {saved['threads']} threads, now there are "
-            f"{torch.get_num_threads()}; the weights may differ in the last bits.",
-            stacklevel=2,
-        )
-
-
-def _load_checkpoint(checkpoint: Path) -> dict[str, Any]:
     try:
-        saved: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        saved["network"], saved["optimizer"], saved["history"], saved["threads"]
-    except Exception as error:  # torch.load raises whatever a damaged file leads to
+        saved = torch.load(checkpoint, weights_only=True)
+        state.network.load_state_dict(saved["network"])
+        state.optimizer.load_state_dict(saved["optimizer"])
+        state.history, threads = list(saved["history"]), int(saved["threads"])
+    except Exception as error:  # a damaged file raises whatever it leads to
         raise InputError(
             f"{checkpoint}: is damaged and cannot be resumed from; "
             "remove it to train from the beginning."
         ) from error
-    return saved
+    if threads != torch.get_num_threads():
+        warnings.warn(
+            f"{checkpoint}: was written with {threads} threads, now there are "
+            f"{torch.get_num_threads()}; the weights may differ in the last bits.",
+            stacklevel=2,
+        )

@@ -284,7 +284,7 @@ def train_epoch(
     for wave, label, _ in loader:
         loss = nn.functional.cross_entropy(network(maybe_mix_styles(logmel(wave))), label)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+        loss.backward()
         optimiser.step()
         scheduler.step()
     return loss.item()

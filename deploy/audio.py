@@ -9,6 +9,12 @@ import numpy as np
 
 from deploy.errors import InputError
 
+WINDOW_SECONDS = 1
+"""What a network hears at a time: the shortest usable recording."""
+
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+"""Of recordings that can be meant."""
+
 Samples = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -40,15 +46,25 @@ def read_audio(path: Path) -> tuple[Samples, int]:
 
 
 def read_mono(path: Path) -> tuple[np.ndarray, int]:
-    """Read a recording of one channel: samples of shape (samples,) and the rate in Hz.
+    """Read a recording to be classified: samples of shape (samples,) and the rate in Hz.
 
     Raises:
-        InputError: as `read_audio`, or more than one channel.
+        InputError: as `read_audio`, or more than one channel, an implausible rate, or too short.
     """
     samples, rate_hz = read_audio(path)
     if len(samples) != 1:
         raise InputError(
             f"{path}: found {len(samples)} channels, expected 1; mix it down to mono first."
+        )
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise InputError(
+            f"{path}: found {rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
+            "record or export it again."
+        )
+    if samples.shape[1] < rate_hz * WINDOW_SECONDS:
+        raise InputError(
+            f"{path}: found {samples.shape[1]} samples at {rate_hz} Hz, expected at least "
+            f"{WINDOW_SECONDS} s; give a longer recording."
         )
     return samples[0], rate_hz
 

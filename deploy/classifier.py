@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from deploy.audio import WINDOW_SECONDS
 from deploy.errors import InputError
 from deploy.frontend import FrontEnd, resample
 from deploy.interpreters import open_interpreter
 from deploy.model_file import read_info
-
-WINDOW_SECONDS = 1
 
 
 class Classifier:
@@ -26,13 +25,15 @@ class Classifier:
         """Load a model file and the JSON file beside it.
 
         Raises:
-            InputError: a missing or damaged file, or no interpreter for it.
+            InputError: a missing or damaged file, no interpreter for it, or a network that does not
+                fit what the JSON file says.
         """
         path = Path(path)
         self._network = open_interpreter(path, threads)
         info = read_info(path)
         self.labels = info.labels
         self.front_end = info.front_end
+        self._require_fit(path)
 
     def probabilities(self, wave: np.ndarray, rate_hz: int) -> np.ndarray:
         """Probabilities of the labels, averaged over the seconds of a wave.
@@ -52,6 +53,22 @@ class Classifier:
         rows = [self._window_probabilities(window) for window in windows.reshape(-1, samples)]
         mean = np.reshape(rows, (batch, count, -1)).mean(1)
         return mean if wave.ndim == 2 else mean[0]
+
+    def _require_fit(self, path: Path) -> None:
+        silence = np.zeros((1, self.front_end.rate_hz * WINDOW_SECONDS), np.float32)
+        log_mel = self.front_end.log_mel(silence)
+        try:
+            found = self._network.logits(log_mel).shape
+        except Exception as error:  # every interpreter raises classes of its own
+            shape, reason = "x".join(map(str, log_mel.shape)), " ".join(str(error).split())
+            raise InputError(
+                f"{path}: does not take a log-mel of {shape} ({reason[:200]}); export it again."
+            ) from error
+        if found != (1, len(self.labels)):
+            raise InputError(
+                f"{path}: found {found[-1]} logits, expected {len(self.labels)}, one a label; "
+                "export it again."
+            )
 
     def _window_probabilities(self, window: np.ndarray) -> np.ndarray:
         return softmax(self._network.logits(self.front_end.log_mel(window[None])))[0]

@@ -52,6 +52,12 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with LF line ends, whole or not at all."""
     with replacing(path) as temporary:

@@ -57,7 +57,7 @@ class OnnxNetwork:
             raise InputError(f"{path}: needs onnxruntime; run: pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors come as exceptions
         try:
             self._session = onnxruntime.InferenceSession(
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]

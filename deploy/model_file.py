@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import InputError
 from deploy.files import read_json, write_json
 from deploy.frontend import FrontEnd
+
+KINDS = {"str": (str,), "int": (int,), "float": (int, float)}
+"""Types of a JSON value that stand for a field's type."""
+
+MAX_SETTING = 1_000_000
+"""Far above any number of a front end; a file with a larger one is damaged."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def read_info(model: Path) -> ModelInfo:
         labels = tuple(str(label) for label in content["labels"])
         return ModelInfo(
             labels,
-            FrontEnd(**content["front_end"]),
+            _front_end(content["front_end"]),
             _optional_count(content, "trained_parameters"),
             _optional_count(content, "trained_macs"),
         )
@@ -60,6 +66,16 @@ def read_info(model: Path) -> ModelInfo:
         raise InputError(
             f"{path}: does not describe labels and a front end ({error}); export the model again."
         ) from error
+
+
+def _front_end(values: dict[str, Any]) -> FrontEnd:
+    for field in fields(FrontEnd):
+        value, kinds = values[field.name], KINDS[str(field.type)]
+        if type(value) not in kinds:
+            raise TypeError(f"{field.name} is {value!r}, expected {field.type}")
+        if kinds != KINDS["str"] and not (kinds == KINDS["int"]) <= value <= MAX_SETTING:
+            raise TypeError(f"{field.name} is {value!r}, expected a positive number")
+    return FrontEnd(**values)
 
 
 def _optional_count(content: dict[str, Any], key: str) -> int | None:

@@ -8,10 +8,13 @@ from functools import lru_cache
 import numpy as np
 
 from deploy.banded import Band, bands, product
+from deploy.errors import InputError
 
 ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
 PHASES_PER_BAND = 32
+MAX_TAPS = 2**24
+"""Of all phases together: 44.1 kHz to 32 kHz takes 2**17, two rates without a common divisor 2**30."""
 
 
 def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -23,6 +26,7 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
     Raises:
         ValueError: a rate is not positive.
+        InputError: the rates have no ratio of small numbers, which a polyphase filter needs.
     """
     if from_hz <= 0 or to_hz <= 0:
         raise ValueError(f"rates must be positive, found {from_hz} and {to_hz} Hz")
@@ -31,6 +35,11 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
         return waves
     divisor = math.gcd(from_hz, to_hz)
     step, phases = from_hz // divisor, to_hz // divisor
+    if step * phases > MAX_TAPS:
+        raise InputError(
+            f"rate: found {from_hz} Hz, which is {step}:{phases} to {to_hz} Hz; use a common rate "
+            "such as 44100 or 48000 Hz."
+        )
     half_width, parts = _polyphase_bands(step, phases)
     padding = [(0, 0)] * (waves.ndim - 1) + [(half_width, half_width + step)]
     padded = np.pad(waves, padding)

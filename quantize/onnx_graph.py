@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import onnx
 import onnx.inliner
@@ -39,7 +38,8 @@ def read_onnx(path: Path, input_shape: tuple[int, ...] | None = None) -> Graph:
         Exception: of any class, where the file is damaged.
     """
     model = onnx.load_model_from_string(path.read_bytes())
-    onnx.checker.check_model(model if not _external_files(model) else str(path))
+    external_bytes = _external_bytes(path, model)
+    onnx.checker.check_model(str(path) if external_bytes else model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     _fix_input_shapes(path, model, input_shape)
@@ -57,7 +57,7 @@ def read_onnx(path: Path, input_shape: tuple[int, ...] | None = None) -> Graph:
             if node.op_type != "Constant"
         ),
         quantization_bytes=_quantization_bytes(model, tensors),
-        file_bytes=path.stat().st_size + _external_bytes(path, model),
+        file_bytes=path.stat().st_size + external_bytes,
     )
 
 
@@ -177,7 +177,7 @@ def _external_files(model: onnx.ModelProto) -> set[str]:
     }
 
 
-def _external_bytes(path: Path, model: Any) -> int:
+def _external_bytes(path: Path, model: onnx.ModelProto) -> int:
     total = 0
     for location in _external_files(model):
         place = PurePosixPath(location)

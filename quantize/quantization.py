@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from baseline.challenge import SCENES
 from baseline.clip_audio import FULL_SCALE
@@ -33,11 +32,10 @@ def quantize_run(run: Run, dataset: Dataset, store: Store) -> list[Path]:
         The files written.
 
     Raises:
-        InputError: a run without weights, weights that are not finite, or too few clips.
+        InputError: unusable weights (see `load_network`), no complexity, or too few clips.
     """
-    network = load_network(run)
+    network, info = load_network(run), _model_info(run)
     log_mels = calibration_log_mels(run, dataset, store)
-    _require_finite(run, network)
     onnx_fp32, onnx_int8, tflite_int8 = files = [
         run.model_file(system) for system in ("onnx-fp32", "onnx-int8", "tflite-int8")
     ]
@@ -46,14 +44,14 @@ def quantize_run(run: Run, dataset: Dataset, store: Store) -> list[Path]:
         convert_corrected(onnx_files.convert_int8, network, log_mels, onnx_int8)
         convert_corrected(tflite_files.convert_int8, network, log_mels, tflite_int8)
     for path in files:
-        write_info(path, _model_info(run))
+        write_info(path, info)
     return files
 
 
 def calibration_log_mels(run: Run, dataset: Dataset, store: Store) -> np.ndarray:
     """Log-mels (clips, 1, mels, frames) of the calibration clips; their names go into the run."""
     clips = dataset.clips.iloc[dataset.train_rows(run.split)]
-    names = choose_clips(clips, run.recipe.quantize.calibration_clips, int(run.record["seed"]))
+    names = choose_clips(clips, run.recipe.quantize.calibration_clips, run.seed)
     write_text(run.calibration_file, "\n".join(names) + "\n")
     waves = store.samples[store.positions(names)].astype(np.float32) / FULL_SCALE
     return front_end(run.recipe.front_end).log_mel(waves)
@@ -61,18 +59,10 @@ def calibration_log_mels(run: Run, dataset: Dataset, store: Store) -> np.ndarray
 
 def _model_info(run: Run) -> ModelInfo:
     complexity = read_json(run.complexity_file)
-    return ModelInfo(
-        labels=SCENES,
-        front_end=front_end(run.recipe.front_end),
-        trained_parameters=complexity["parameters"],
-        trained_macs=complexity["macs"],
-    )
-
-
-def _require_finite(run: Run, network: nn.Module) -> None:
-    for name, value in network.state_dict().items():
-        if not value.isfinite().all():
-            raise InputError(
-                f"{run.weights_file}: {name} holds NaN or infinite weights; train again with a "
-                "smaller learning rate."
-            )
+    try:
+        parameters, macs = int(complexity["parameters"]), int(complexity["macs"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{run.complexity_file}: does not hold parameters and MACs ({error!r}); train again."
+        ) from error
+    return ModelInfo(SCENES, front_end(run.recipe.front_end), parameters, macs)

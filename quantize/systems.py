@@ -22,6 +22,9 @@ TORCH_DTYPES = {FLOAT_SYSTEM: torch.float32, "torch-fp16": torch.float16}
 SYSTEMS = (*TORCH_DTYPES, "onnx-fp32", "onnx-int8", "tflite-int8")
 """Backend and precision of everything that a run can be evaluated as."""
 
+MAX_REASON = 200
+"""Characters shown of torch's list of what does not fit."""
+
 BACKENDS = ("torch", "onnx", "tflite")
 
 
@@ -38,8 +41,10 @@ def open_system(run: Run, name: str) -> System:
     """One of the run's systems, such as `torch-fp16` or `tflite-int8`.
 
     Raises:
-        InputError: the run was not trained or not quantised, or a file is damaged.
+        InputError: no such system, the run was not trained or not quantised, or a file is damaged.
     """
+    if name not in SYSTEMS:
+        raise InputError(f"system '{name}' is unknown; choose one of {', '.join(SYSTEMS)}.")
     if name in TORCH_DTYPES:
         return TorchClassifier(load_network(run), run.recipe.front_end, TORCH_DTYPES[name])
     if not run.model_file(name).is_file():
@@ -63,7 +68,7 @@ def load_network(run: Run) -> nn.Module:
     """The run's trained network in evaluation mode, on the CPU.
 
     Raises:
-        InputError: weights missing, damaged or of another network.
+        InputError: weights missing, damaged, of another network, or not finite.
     """
     network = models.create(run.recipe.network)
     try:
@@ -75,6 +80,17 @@ def load_network(run: Run) -> nn.Module:
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{run.weights_file}: does not fit network {run.recipe.network} ({reason})."
+            f"{run.weights_file}: does not fit network {run.recipe.network} "
+            f"({reason[:MAX_REASON]}); train again."
         ) from error
+    _require_finite(run, network)
     return network.eval()
+
+
+def _require_finite(run: Run, network: nn.Module) -> None:
+    for name, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise InputError(
+                f"{run.weights_file}: {name} holds NaN or infinite weights; train again with a "
+                "smaller learning rate."
+            )

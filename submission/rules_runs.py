@@ -77,9 +77,10 @@ def _check_repeated_splits(runs: Sequence[Run]) -> Iterator[Fault]:
     for group in _by_recipe(runs):
         first: dict[int, Run] = {}
         for run in group:
-            if first.setdefault(run.split, run) is not run:
+            if run.split in first:
                 message = f"is of split {run.split} as {first[run.split].folder}, expected one run."
                 yield Fault("S402", str(run.folder), message)
+            first.setdefault(run.split, run)
 
 
 def _check_alike(runs: Sequence[Run]) -> Iterator[Fault]:

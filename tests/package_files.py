@@ -1,4 +1,4 @@
-"""A valid package as fixtures, and edits that change one thing in it."""
+"""Edits that change one thing in the files of a package."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from baseline.run import Run
-from submission.package import package
 from submission.predictions import COLUMNS
-from submission.team import load_team
 from submission.validate import validate
-from tests.synthetic_runs import (
-    LABEL,
-    write_evaluation_list,
-    write_report,
-    write_runs,
-    write_team,
-)
+from tests.synthetic_runs import LABEL
 
 Files = dict[str, bytes]
 """Names in a package and what is in them."""
+
+FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FastDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 Edit = Callable[[Files], object]
 
@@ -38,35 +32,6 @@ COMPLEXITY, DESCRIPTION = ("system", "complexity"), ("system", "description")
 DEVELOPMENT = ("results", "development_dataset")
 SPLIT_5 = (*DEVELOPMENT, "split_5")
 AUTHOR, COAUTHOR = ("submission", "authors", 0), ("submission", "authors", 1)
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """A run for each split; not to be changed."""
-    return write_runs(tmp_path_factory.mktemp("runs"), NAMES)
-
-
-@pytest.fixture(scope="session")
-def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The list of the evaluation files."""
-    return write_evaluation_list(tmp_path_factory.mktemp("list") / "fold1_test.csv", NAMES)
-
-
-@pytest.fixture(scope="session")
-def valid_zip(runs: list[Run], evaluation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A valid package of the runs; not to be changed."""
-    folder = tmp_path_factory.mktemp("valid")
-    team = load_team(write_team(folder / "team.yaml"))
-    out = folder / "task1.zip"
-    package(runs, team, out, evaluation_list=evaluation, report=write_report(folder / "report.pdf"))
-    return out
-
-
-@pytest.fixture
-def files(valid_zip: Path) -> Files:
-    """The files of a valid package, to be changed."""
-    with zipfile.ZipFile(valid_zip) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def write_zip(path: Path, files: Files) -> Path:
@@ -164,9 +129,9 @@ def edit_meta(change: Callable[[Any], object], name: str = META) -> Edit:
     """Change the values of a meta.yaml."""
 
     def change_text(data: bytes) -> bytes:
-        values = yaml.safe_load(data)
+        values = yaml.load(data, FastLoader)
         change(values)
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode()
+        return yaml.dump(values, Dumper=FastDumper, sort_keys=False, allow_unicode=True).encode()
 
     return edit_bytes(change_text, name)
 

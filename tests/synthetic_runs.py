@@ -65,7 +65,7 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
         softmax(generator, len(labels)), labels, [DEVICES[device] for device in devices]
     )
     write_text(run.recipe_file, save_recipe(recipe))
-    write_json(run.record_file, {"split": split, "seed": 0})
+    write_json(run.record_file, {"split": split, "seed": 0, "data": "data", "store": "store"})
     write_json(
         run.complexity_file,
         {

@@ -52,7 +52,7 @@ from tests.package_files import (
 )
 from tests.synthetic_runs import LABEL, MACS, PARAMETERS
 
-pytest_plugins = ["tests.package_files"]
+pytest_plugins = ["tests.package_fixtures"]
 
 Mutations = dict[str, tuple[set[str], Edit]]
 """What is done, the codes that it must give, and how it is done."""

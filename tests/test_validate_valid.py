@@ -60,10 +60,10 @@ from tests.synthetic_runs import (
     write_team,
 )
 
-pytest_plugins = ["tests.package_files"]
+pytest_plugins = ["tests.package_fixtures"]
 
 quick = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 # --- what is allowed -----------------------------------------------------------------------------
@@ -162,6 +162,7 @@ def test_random_valid_packages_have_no_fault(
     tmp_path: Path,
 ) -> None:
     generator = np.random.default_rng(seed)
+    files = dict(files)
     for split in SPLITS:
         logits = sharpness * generator.normal(size=(len(names), len(SCENES)))
         powers = np.exp(logits - logits.max(1, keepdims=True))
@@ -192,8 +193,7 @@ def test_a_package_agrees_with_the_runs_that_it_was_made_from(
 ) -> None:
     assert codes(valid_zip, evaluation, runs) == set()
     assert codes(valid_zip, evaluation, runs[1:3]) == set()
-    assert codes(valid_zip, evaluation, [*runs, runs[0]]) == set()
-    assert codes(valid_zip, evaluation, [*runs, Run(runs[0].folder / "." / "x" / "..")]) == {"S402"}
+    assert codes(valid_zip, evaluation, [*runs, runs[0]]) == {"S402"}
     systems(2)(files)  # of which only the second is theirs
     meta(*COMPLEXITY, "macs", value=MACS - 1)(files)
     assert codes(write_zip(tmp_path / "task1.zip", files), evaluation, runs) == set()
@@ -218,7 +218,7 @@ def test_damaged_bytes_are_told_and_never_an_exception(
             changed[start : start + max(1, len(content))] = content
         return bytes(changed)
 
-    path = tmp_path / "task1.zip"
+    path, files = tmp_path / "task1.zip", dict(files)
     if where in files:
         edit_bytes(damage, where)(files)
     write_zip(path, files)
@@ -247,6 +247,7 @@ anything = st.recursive(
 def test_any_value_for_a_section_is_a_fault_and_never_an_exception(
     place: tuple[str | int, ...], value: Any, files: Files, evaluation: Path, tmp_path: Path
 ) -> None:
+    files = dict(files)
     meta(*place, value=value)(files)
     found = validate(write_zip(tmp_path / "task1.zip", files), evaluation_list=evaluation)
     assert found

@@ -1,0 +1,43 @@
+"""A valid package and what it is made from, as fixtures."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from baseline.run import Run
+from submission.package import package
+from submission.team import load_team
+from tests.package_files import NAMES, Files
+from tests.synthetic_runs import write_evaluation_list, write_report, write_runs, write_team
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """A run for each split; not to be changed."""
+    return write_runs(tmp_path_factory.mktemp("runs"), NAMES)
+
+
+@pytest.fixture(scope="session")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The list of the evaluation files."""
+    return write_evaluation_list(tmp_path_factory.mktemp("list") / "fold1_test.csv", NAMES)
+
+
+@pytest.fixture(scope="session")
+def valid_zip(runs: list[Run], evaluation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A valid package of the runs; not to be changed."""
+    folder = tmp_path_factory.mktemp("valid")
+    team = load_team(write_team(folder / "team.yaml"))
+    out = folder / "task1.zip"
+    package(runs, team, out, evaluation_list=evaluation, report=write_report(folder / "report.pdf"))
+    return out
+
+
+@pytest.fixture
+def files(valid_zip: Path) -> Files:
+    """The files of a valid package, to be changed."""
+    with zipfile.ZipFile(valid_zip) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
