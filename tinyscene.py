@@ -270,7 +270,9 @@ def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     prepare.add_argument("folder", type=Path, metavar="DIR")
     prepare.add_argument("--store", type=Path, help="where to (default: DIR/prepared)")
     prepare.add_argument("--front-end", default="dcase2024", help="whose rate to resample to")
-    prepare.add_argument("--workers", type=_whole(1, MAX_WORKERS), help="processes (default: one a core)")
+    prepare.add_argument(
+        "--workers", type=_whole(1, MAX_WORKERS), help="processes (default: one a core)"
+    )
 
 
 def _add_run_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 import operator
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -97,7 +99,8 @@ def measure(
     try:
         # torchinfo moves a network to another device and torch.export assigns to its attributes.
         network = copy.deepcopy(network).cpu().eval()
-        summary = torchinfo.summary(network, input_shape, verbose=0, device="cpu")
+        with _one_thread():
+            summary = torchinfo.summary(network, input_shape, verbose=0, device="cpu")
     except Exception as error:  # whatever a user's own network raises
         raise InputError(
             f"network {name}: cannot be run on an input of shape {input_shape} "
@@ -169,6 +172,17 @@ def _check_shape(shape: tuple[int, ...]) -> None:
             f"input shape {shape}: expected sizes above zero with a batch of one first, "
             "for example 1,1,256,65."
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One clip is little work: on busy cores, threads that wait for each other take seconds."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _reason(error: Exception) -> str:

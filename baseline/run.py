@@ -218,7 +218,7 @@ def environment() -> dict[str, Any]:
     return {
         "versions": _package_versions(),
         "machine": describe(),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -246,7 +246,8 @@ def _package_versions() -> dict[str, str]:
     return versions
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """The commit of these sources, or None outside a git checkout."""
     root = Path(__file__).parent.parent
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.machine import describe
+from benchmarks.environment import describe
 from deploy.table import format_table
 
 PLAIN, PLAIN_TUNED, OURS = "plain loop", "plain loop, memory kept", "tinyscene"
@@ -37,11 +37,11 @@ def main() -> None:
         PLAIN: plain_speed(options),
         PLAIN_TUNED: plain_speed(options, "--keep-memory"),
         OURS: last_json(
-            [sys.executable, "-m", "benchmarks.train_speed", *sys.argv[1:]] + ["--measure-ours"]
+            [sys.executable, "-m", "benchmarks.train_speed", *sys.argv[1:], "--measure-ours"]
         ),
     }
     rows = [[name, f"{speed:.0f}", f"{speeds[OURS] / speed:.2f}"] for name, speed in speeds.items()]
-    print(json.dumps(describe()))
+    print(describe("torch", "numpy"))
     print(format_table(["training", "clips/s", "ours is faster by"], rows))
 
 

@@ -200,7 +200,9 @@ def weights(value: float | None = None, drop: str | None = None) -> Break:
         tensors = load_file(Run(place / "run").weights_file)
         if value is not None:
             next(iter(tensors.values())).view(-1)[0] = value
-        save_file({k: v for k, v in tensors.items() if k != drop}, place / "run/weights.safetensors")
+        save_file(
+            {k: v for k, v in tensors.items() if k != drop}, place / "run/weights.safetensors"
+        )
 
     return spoil
 
@@ -495,8 +497,11 @@ CASES = [
         ("run/history.csv", "train again"),
         both(unfinished(b""), remove("run/checkpoint.pt"), weights(), write("run/history.csv", "")),
     ),
-    Case("evaluation folder missing", TRAIN.replace("train", "run", 1) + " --audio absent --out new",
-         ("absent: there is no such folder",)),
+    Case(
+        "evaluation folder missing",
+        TRAIN.replace("train", "run", 1) + " --audio absent --out new",
+        ("absent: there is no such folder",),
+    ),
     # --- full disks
     Case(
         "disk full while preparing",
@@ -652,7 +657,9 @@ CASES = [
     Case("no model", "bench absent.onnx", ("absent.onnx", "no such model file")),
     Case("model of another kind", "bench list.csv", ("list.csv", "'.csv'", "expected .tflite or")),
     Case("ONNX cut short", "bench toy.onnx", ("toy.onnx", "complete ONNX"), cut("toy.onnx")),
-    Case("TFLite cut short", "bench toy.tflite", ("toy.tflite", "export it again"), cut("toy.tflite")),
+    Case(
+        "TFLite cut short", "bench toy.tflite", ("toy.tflite", "export it again"), cut("toy.tflite")
+    ),
     Case("no TFLite", "bench toy.tflite", ("toy.tflite: is not a"), write("toy.tflite", b"x" * 99)),
     Case(
         "model without its .json",
@@ -743,7 +750,9 @@ CASES = [
             ("absurd rate", wav("audio/1.wav", rate_hz=2**31 - 1), ("2147483647 Hz", "expected")),
         )
     ),
-    Case("unknown system", "predict run --audio audio --system jax", ("system 'jax'", "torch-fp16")),
+    Case(
+        "unknown system", "predict run --audio audio --system jax", ("system 'jax'", "torch-fp16")
+    ),
     Case(
         "system without a file",
         "predict run --audio audio --system onnx-int8",
@@ -784,15 +793,20 @@ CASES = [
         ("new.zip: was not written", "S405", "torch-fp16.json"),
         write("runs/split25/evaluation/torch-fp16.json", "[1"),
     ),
-    Case("a run that is none", f"{PACKAGE} audio".replace("package ", "package audio ", 1).rsplit(
-        " ", 1)[0], ("audio: is not a run folder",)),
+    Case(
+        "a run that is none",
+        f"{PACKAGE} audio".replace("package ", "package audio ", 1).rsplit(" ", 1)[0],
+        ("audio: is not a run folder",),
+    ),
     Case("no team", PACKAGE.replace("team.yaml", "absent.yaml"), ("absent.yaml", "cannot be read")),
     Case("team broken", PACKAGE, ("team.yaml:1", "not YAML"), write("team.yaml", "authors: [")),
     Case(
         "team with a Python tag",
         PACKAGE,
         ("team.yaml:3", "python/object/apply:os.mkdir", "expected plain values"),
-        replace("team.yaml", "abbreviation: tiny", "abbreviation: !!python/object/apply:os.mkdir [h]"),
+        replace(
+            "team.yaml", "abbreviation: tiny", "abbreviation: !!python/object/apply:os.mkdir [h]"
+        ),
     ),
     Case(
         "team with an unknown key",
@@ -807,7 +821,9 @@ CASES = [
         replace("team.yaml", "  email: jo.doe@example.org\n", ""),
     ),
     Case("report missing", f"{PACKAGE} --report absent.pdf", ("absent.pdf: cannot be read",)),
-    Case("package below a file", f"{PACKAGE} --out list.csv/new.zip", ("list.csv", "another place")),
+    Case(
+        "package below a file", f"{PACKAGE} --out list.csv/new.zip", ("list.csv", "another place")
+    ),
     # --- validation
     Case("no package", "validate absent.zip", ("absent.zip: there is no such package", "zip")),
     Case("no evaluation list", "validate task1.zip --list absent", ("absent", "evaluation list")),
@@ -851,7 +867,9 @@ CASES = [
     Case("target of another kind", "check list.csv", ("list.csv", "'.csv'", "expected")),
     Case("no model to check", "check absent.onnx", ("absent.onnx", "no such")),
     Case("ONNX to check cut short", "check toy.onnx", ("toy.onnx", "again"), cut("toy.onnx")),
-    Case("TFLite to check cut short", "check toy.tflite", ("toy.tflite", "again"), cut("toy.tflite")),
+    Case(
+        "TFLite to check cut short", "check toy.tflite", ("toy.tflite", "again"), cut("toy.tflite")
+    ),
     Case("no such module", "check absent_module:net", ("absent_module", "neither")),
     Case(
         "no such function",
@@ -936,7 +954,9 @@ def changes(
     before: dict[str, bytes | None], after: dict[str, bytes | None], allowed: tuple[str, ...]
 ) -> list[str]:
     """Names of what was made, changed or removed, without what is allowed."""
-    names = {name for name in before.keys() | after.keys() if before.get(name, 0) != after.get(name, 0)}
+    names = {
+        name for name in before.keys() | after.keys() if before.get(name, 0) != after.get(name, 0)
+    }
     return sorted(name for name in names if not name.startswith(allowed or ("\0",)))
 
 

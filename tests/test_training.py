@@ -64,7 +64,7 @@ def test_same_seed_same_weights_and_another_seed_others(start):
     assert not same_weights(start("first"), start("third", seed=1))
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -76,11 +76,11 @@ def test_stopped_between_epochs_and_resumed_gives_the_same_bits(start, monkeypat
         original(run, state)
         saves.append(state.epochs_done)
         if len(saves) < 3:
-            raise Stopped
+            raise StoppedError
 
     monkeypatch.setattr("baseline.training._save", save_and_stop)
     for _ in range(2):
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             start("stopped")
     resumed = start("stopped")
     assert saves == [1, 2, 3]
