@@ -401,7 +401,7 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
             number = lowest - 1
         if not lowest <= number <= highest:
             raise argparse.ArgumentTypeError(
-                f"found '{text}', expected {lowest} to {highest}, a whole number"
+                f"found '{text}', expected a whole number from {lowest} to {highest}"
             )
         return number
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-from tqdm import tqdm
 
 from baseline.challenge import DEVICES, SCENES
 from baseline.clip_audio import format_faults
 from baseline.clips import LISTS, SPLIT_LISTS, list_path, read_list, read_meta
+from baseline.progress import progress_bar
 from baseline.workers import in_parallel
 from deploy.audio import read_audio
 from deploy.errors import InputError
@@ -154,7 +154,7 @@ def check_audio(
     ]
     order = {name: position for position, name in enumerate(names)}
     faults: list[tuple[str, Finding]] = []
-    with tqdm(total=len(names), unit="clip", desc="check", disable=not show_progress) as progress:
+    with progress_bar(len(names), "check", "clip", show=show_progress) as progress:
         for checked, found in in_parallel(_check_chunk, chunks, workers=workers):
             progress.update(checked)
             faults += found
@@ -178,16 +178,15 @@ def audio_faults(path: Path) -> dict[str, str]:
     try:
         return format_faults(*read_audio(path))
     except InputError:
-        return {"samples not finite" if _decodes(path) else "unreadable file": ""}
+        return {"samples not finite" if _is_not_finite(path) else "unreadable file": ""}
 
 
-def _decodes(path: Path) -> bool:
-    # A file that holds samples but was refused has some that are not finite.
+def _is_not_finite(path: Path) -> bool:
     try:
         samples, _ = soundfile.read(path)
     except (OSError, RuntimeError):
         return False
-    return len(samples) > 0
+    return not np.isfinite(samples).all()
 
 
 def _grouped(findings: Iterable[Finding]) -> list[Problem]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deploy.errors import InputError
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
-
-PLAIN_NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
-"""A name that, as part of a path, stays in its folder."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -27,10 +25,28 @@ SYSTEM_OF_PRECISION: dict[Precision, str] = {
 """The evaluated system whose predictions are submitted at each precision."""
 
 
+class RecipeLoader(yaml.SafeLoader):
+    """The safe loader that also takes 1e-3 for a number, as YAML 1.2 does."""
+
+
+RecipeLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _plain(name: str) -> str:
+    """A name that, as part of a path, stays in its folder."""
+    if not name.isprintable() or re.search(r"[/\\]", name) or name.startswith(".") or not name:
+        raise ValueError(
+            f"found {name!r}, expected a name without slashes, not beginning with a dot"
+        )
+    return name
+
+
 class Section(BaseModel):
     """A group of settings: unknown keys are refused and values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Augmentation(Section):
@@ -77,7 +93,7 @@ class Quantization(Section):
 class Recipe(Section):
     """One system: network, front end, training and the precision it is submitted at."""
 
-    name: str = Field(pattern=PLAIN_NAME)
+    name: Annotated[str, AfterValidator(_plain)]
     """Part of the run folder's name."""
     network: str = "baseline2024"
     front_end: str = "dcase2024"
@@ -111,7 +127,9 @@ def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_problem(error)}") from error
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        place = _override_of(where, overrides or []) or path
+        raise InputError(f"{place}: {_first_problem(error)}") from error
 
 
 def save_recipe(recipe: Recipe) -> str:
@@ -128,7 +146,7 @@ def _recipe_path(name_or_path: str) -> Path:
         return path
     raise InputError(
         f"recipe '{name_or_path}' is neither a file nor one of {', '.join(recipe_names())}"
-        f"{_suggestion(name_or_path, recipe_names())}."
+        f"{_suggestion(name_or_path, recipe_names())}"
     )
 
 
@@ -138,7 +156,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not a readable YAML recipe ({error}).") from error
     if not isinstance(values, dict):
-        raise InputError(f"{path}: expected a mapping of settings, found {type(values).__name__}.")
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise InputError(
+            f"{path}: expected settings such as 'network: baseline2024', found {found}."
+        )
     return values
 
 
@@ -169,7 +190,10 @@ def _parse_yaml(text: str) -> Any:
         ValueError: not such a text; the message is one line.
     """
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, RecipeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ValueError(f"line {line}: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-45
         raise ValueError(" ".join(str(error).split())) from error
     except RecursionError as error:
@@ -181,11 +205,20 @@ def _first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         valid = _valid_keys(problem["loc"][:-1])
-        return f"unknown key '{where}'{_suggestion(str(problem['loc'][-1]), valid)}."
+        return f"unknown key '{where}'{_suggestion(str(problem['loc'][-1]), valid)}"
     if problem["type"] == "value_error":  # one of our own validators
         return f"key '{where}': {problem['ctx']['error']}."
     found = "" if problem["type"] == "missing" else f", found {reprlib.repr(problem['input'])}"
     return f"key '{where}': {problem['msg']}{found}."
+
+
+def _override_of(key: str, overrides: list[str]) -> str | None:
+    """The last override that sets a key, something in it or something around it."""
+    for override in reversed(overrides):
+        overridden = override.partition("=")[0]
+        if f"{key}.".startswith(f"{overridden}.") or f"{overridden}.".startswith(f"{key}."):
+            return f"--set {override}"
+    return None
 
 
 def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
@@ -197,4 +230,4 @@ def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
 
 def _suggestion(word: str, valid: list[str]) -> str:
     nearest = difflib.get_close_matches(word, valid, n=1, cutoff=0)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"; did you mean '{nearest[0]}'?" if nearest else "."

@@ -127,19 +127,7 @@ class Run:
         Raises:
             InputError: damaged.
         """
-        record = read_json(self.record_file)
-        if not isinstance(record, dict):
-            raise InputError(
-                f"{self.record_file}: expected split, seed and more by name, found "
-                f"{type(record).__name__}; train again."
-            )
-        for key, (kind, expected) in RECORDED.items():
-            if type(record.get(key)) is not kind:
-                raise InputError(
-                    f"{self.record_file}: key '{key}': found {record.get(key)!r}, expected "
-                    f"{expected}; train again."
-                )
-        return record
+        return _read_record(self.record_file)
 
     @property
     def split(self) -> int:
@@ -176,9 +164,10 @@ def create_run(
     """Start a run folder, or go on with one that was started with the same recipe and seed.
 
     Raises:
-        InputError: the folder holds another run.
+        InputError: the folder holds another run or something else.
     """
     run = Run(make_folder(folder))
+    _refuse_foreign(run)
     record = {
         "split": split,
         "seed": seed,
@@ -197,7 +186,8 @@ def open_run(folder: Path, *, trained: bool = True) -> Run:
     """Open a run folder.
 
     Raises:
-        InputError: not a run folder, or not trained to the end where that is needed.
+        InputError: not a run folder, a damaged record, or not trained to the end where that is
+            needed.
     """
     run = Run(folder)
     if not run.record_file.is_file():
@@ -205,6 +195,7 @@ def open_run(folder: Path, *, trained: bool = True) -> Run:
             f"{folder}: is not a run folder ({run.record_file.name} is missing); "
             "give a folder that `tinyscene train` or `tinyscene run` wrote."
         )
+    _read_record(run.record_file)
     if trained and not run.weights_file.is_file():
         raise InputError(
             f"{folder}: its training has not ended ({run.weights_file.name} is missing); "
@@ -220,6 +211,33 @@ def environment() -> dict[str, Any]:
         "machine": describe(),
         "commit": commit(),
     }
+
+
+def _refuse_foreign(run: Run) -> None:
+    if run.record_file.is_file():
+        return
+    begun = {run.recipe_file.name}  # of a start that was killed, with temporary files
+    names = sorted(path.name for path in run.folder.iterdir() if not path.name.startswith("."))
+    if foreign := [name for name in names if name not in begun]:
+        raise InputError(
+            f"{run.folder}: found '{foreign[0]}', expected a run or an empty folder; choose "
+            "another folder with --out."
+        )
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise InputError(
+            f"{path}: expected split, seed and more by name, found a {type(record).__name__}; "
+            "train again."
+        )
+    for key, (kind, expected) in RECORDED.items():
+        if type(record.get(key)) is not kind:
+            raise InputError(
+                f"{path}: key '{key}': found {record.get(key)!r}, expected {expected}; train again."
+            )
+    return record
 
 
 def _require_same(run: Run, recipe: Recipe, record: dict[str, Any]) -> None:

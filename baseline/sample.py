@@ -15,7 +15,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from baseline.challenge import (
     CLIP_SECONDS,
@@ -26,6 +25,7 @@ from baseline.challenge import (
     SPLITS,
 )
 from baseline.clip_audio import to_int16
+from baseline.progress import progress_bar
 from baseline.sample_scenes import make_place, record, render
 from baseline.workers import in_parallel
 from deploy.errors import InputError
@@ -132,7 +132,7 @@ def write_sample(
         seed: 0 or above.
         size: all of the dataset by default.
         workers: number of processes; all cores by default.
-        show_progress: on standard error.
+        show_progress: on standard error, if that is a terminal.
 
     Raises:
         InputError: the folder is not empty or cannot be written, or the seed is negative.
@@ -238,7 +238,7 @@ def _write_audio(
         for start in range(0, len(recordings), RECORDINGS_AT_ONCE)
     ]
     clips = sum(recording.clips for recording in recordings)
-    with tqdm(total=clips, unit="clip", desc="sample", disable=not show_progress) as progress:
+    with progress_bar(clips, "sample", "clip", show=show_progress) as progress:
         for written in in_parallel(_write_chunk, chunks, workers=workers):
             progress.update(written)
 

@@ -35,8 +35,9 @@ def noise(
     if tilt_db:
         gain *= (hz / 1000) ** (tilt_db / 6.02)
     gain[0] = 0
-    real, imaginary = rng.standard_normal((2, len(hz)))
-    return level(np.fft.irfft(gain * (real + 1j * imaginary), samples))
+    spectrum = np.empty(len(hz), complex)
+    spectrum.real, spectrum.imag = gain * rng.standard_normal((2, len(hz)))
+    return level(np.fft.irfft(spectrum, samples))
 
 
 def wander(

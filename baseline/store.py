@@ -232,7 +232,7 @@ def _require_space(folder: Path, needed: int) -> None:
     free = disk_usage(folder).free
     if free < needed:
         raise InputError(
-            f"{folder}: found {free / 1e9:.1f} GB of free space, expected {needed / 1e9:.1f} GB "
+            f"{folder}: found {free / 1e6:,.0f} MB of free space, expected {needed / 1e6:,.0f} MB "
             "for the samples; free some space or choose another folder."
         )
 

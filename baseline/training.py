@@ -96,6 +96,22 @@ def train(
     run.checkpoint_file.unlink(missing_ok=True)
 
 
+def read_history(run: Run) -> pd.DataFrame:
+    """The learning curve of a training: a row an epoch.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    try:
+        history = pd.read_csv(run.history_file)
+        history[["epoch", "train_loss", "train_accuracy"]].astype(float)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{run.history_file}: is not a learning curve ({error}); train again in another folder."
+        ) from error
+    return history
+
+
 class LabelledClips:
     """Clips with their labels and devices."""
 

@@ -69,7 +69,7 @@ def _require_space(archive: Path, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InputError(
-            f"{folder}: found {free / 1e9:.1f} GB of free space, expected {needed / 1e9:.1f} GB "
+            f"{folder}: found {free / 1e6:,.0f} MB of free space, expected {needed / 1e6:,.0f} MB "
             f"to unpack {archive.name}; free some space and run again."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from pathlib import Path
 
@@ -14,6 +15,18 @@ WINDOW_SECONDS = 1
 
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 """Of recordings that can be meant."""
+
+RIFF_HEADER = 8
+"""Bytes before those that a WAV file's header counts."""
+
+STREAMED = (0, 2**32 - 1)
+"""Counts of a header that was written before the length was known."""
+
+PADDING = 1
+"""Byte after a chunk of odd length, which many writers count but leave out."""
+
+MAX_PEAK = 100
+"""Of float files: some go a little beyond 1, those in the scale of 16-bit integers far."""
 
 Samples = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -28,7 +41,8 @@ def read_audio(path: Path) -> tuple[Samples, int]:
         Samples of shape (channels, samples), and the rate in Hz.
 
     Raises:
-        InputError: missing, unreadable, empty or truncated file, or samples that are not finite.
+        InputError: missing, unreadable, empty or truncated file, or samples that are not finite
+            or of another scale.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; check the path.")
@@ -40,8 +54,13 @@ def read_audio(path: Path) -> tuple[Samples, int]:
         ) from error
     if samples.shape[1] == 0:
         raise InputError(f"{path}: holds no samples; replace it with a complete recording.")
-    if not np.isfinite(samples).all():
+    peak = np.abs(samples).max()
+    if not np.isfinite(peak):
         raise InputError(f"{path}: holds NaN or infinite samples; record or export it again.")
+    if peak > MAX_PEAK:
+        raise InputError(
+            f"{path}: found samples up to {peak:g}, expected -1 to 1; export it again at that scale."
+        )
     return samples, rate_hz
 
 
@@ -74,11 +93,26 @@ def _decode(path: Path) -> tuple[Samples, int]:
         import soundfile
     except ImportError:
         return _decode_wav(path)
+    _require_whole(path)
     with soundfile.SoundFile(path) as file:
         samples = file.read(dtype="float32", always_2d=True)
         if len(samples) < file.frames:
             raise ValueError(f"{len(samples)} of {file.frames} samples are there")
         return samples.T, file.samplerate
+
+
+def _require_whole(path: Path) -> None:
+    # libsndfile takes a WAV file that was cut short for a shorter recording.
+    with open(path, "rb") as file:
+        head = file.read(RIFF_HEADER)
+        found = file.seek(0, os.SEEK_END)
+    promised = int.from_bytes(head[4:8], "little") + RIFF_HEADER
+    if (
+        head[:4] == b"RIFF"
+        and promised - RIFF_HEADER not in STREAMED
+        and promised > found + PADDING
+    ):
+        raise ValueError(f"{found:,} of {promised:,} bytes are there")
 
 
 def _decode_wav(path: Path) -> tuple[Samples, int]:

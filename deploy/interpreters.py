@@ -94,20 +94,20 @@ def _tflite_interpreter(path: Path, threads: int) -> Any:
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise InputError(f"{path}: is not a TFLite model; export it again.")
-    failures = []
+    absent, failures = [], []
     for load in (_litert, _tflite_runtime):
         try:
             interpreter = load(content, threads)
             interpreter.allocate_tensors()
         except ImportError as error:
-            failures.append(str(error))
+            absent.append(str(error))
         except (ValueError, RuntimeError, AttributeError) as error:
             # tflite-runtime imports beside numpy 2 but cannot be constructed: try the other one.
             failures.append(" ".join(str(error).split()))
         else:
             return interpreter
     raise InputError(
-        f"{path}: cannot be run ({'; '.join(failures)}); "
+        f"{path}: cannot be run ({'; '.join(failures or absent)}); "
         "export it again, or install an interpreter: pip install ai-edge-litert"
     )
 

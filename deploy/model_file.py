@@ -16,8 +16,11 @@ from deploy.frontend import FrontEnd
 KINDS = {"str": (str,), "int": (int,), "float": (int, float)}
 """Types of a JSON value that stand for a field's type."""
 
-MAX_SETTING = 1_000_000
-"""Far above any number of a front end; a file with a larger one is damaged."""
+MAX_SETTING = 100_000
+"""Above any number of a front end; a file with a larger one is damaged."""
+
+MAX_WEIGHTS = 2**24
+"""Of a mel filterbank, for the same reason; the 2024 baseline's has 2**19."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,13 @@ def _front_end(values: dict[str, Any]) -> FrontEnd:
             raise TypeError(f"{field.name} is {value!r}, expected {field.type}")
         if kinds != KINDS["str"] and not (kinds == KINDS["int"]) <= value <= MAX_SETTING:
             raise TypeError(f"{field.name} is {value!r}, expected a positive number")
-    return FrontEnd(**values)
+    front_end = FrontEnd(**values)
+    fits = front_end.win_length <= front_end.n_fft <= 2 * front_end.rate_hz
+    fits &= front_end.f_min_hz < front_end.f_max_hz <= front_end.rate_hz / 2
+    fits &= front_end.n_mels <= front_end.n_fft // 2
+    if not fits or front_end.n_mels * front_end.n_fft > MAX_WEIGHTS:
+        raise TypeError("its numbers contradict each other")
+    return front_end
 
 
 def _optional_count(content: dict[str, Any], key: str) -> int | None:

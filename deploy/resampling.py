@@ -14,7 +14,7 @@ ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
 PHASES_PER_BAND = 32
 MAX_TAPS = 2**24
-"""Of all phases together: 44.1 kHz to 32 kHz takes 2**17, two rates without a common divisor 2**30."""
+"""Of the phases together: 44.1 to 32 kHz takes 2**17, rates without a common divisor 2**30."""
 
 
 def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -37,8 +37,7 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     step, phases = from_hz // divisor, to_hz // divisor
     if step * phases > MAX_TAPS:
         raise InputError(
-            f"rate: found {from_hz} Hz, which is {step}:{phases} to {to_hz} Hz; use a common rate "
-            "such as 44100 or 48000 Hz."
+            f"found {from_hz} Hz, expected a common rate such as 44100 or 48000 Hz; resample it first."
         )
     half_width, parts = _polyphase_bands(step, phases)
     padding = [(0, 0)] * (waves.ndim - 1) + [(half_width, half_width + step)]

@@ -13,6 +13,7 @@ from baseline.inference import BATCH_CLIPS
 from baseline.progress import progress_bar
 from baseline.run import Run
 from baseline.store import Store
+from deploy.errors import InputError
 from deploy.files import replacing, write_json
 from deploy.table import format_table
 from quantize.systems import FLOAT_SYSTEM, System, open_system
@@ -25,6 +26,9 @@ def evaluate_system(
 
     Returns:
         The scores, as `baseline.metrics.evaluate` gives them.
+
+    Raises:
+        InputError: a system that cannot be opened, or whose results are not finite.
     """
     clips = dataset.clips.iloc[dataset.test_rows()]
     system = open_system(run, system_name)
@@ -35,6 +39,11 @@ def evaluate_system(
         f"evaluate {system_name}",
         show_progress=show_progress,
     )
+    if not np.isfinite(probabilities).all():
+        raise InputError(
+            f"{run.folder}: {system_name} gives NaN on the test split, expected probabilities; "
+            "train again with a smaller learning rate, or quantise again."
+        )
     with replacing(run.probabilities_file(system_name)) as temporary:
         np.save(temporary, probabilities.astype(np.float32))
     scores = {
@@ -54,7 +63,12 @@ def agreement_with_float(run: Run, probabilities: np.ndarray) -> float | None:
     path = run.probabilities_file(FLOAT_SYSTEM)
     if not path.is_file():
         return None
-    reference = np.load(path)
+    try:
+        reference = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path}: is damaged; run: tinyscene evaluate {run.folder} --backend torch"
+        ) from error
     if reference.shape != probabilities.shape:  # evaluated on another test list
         return None
     return float((reference.argmax(1) == probabilities.argmax(1)).mean())

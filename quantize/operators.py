@@ -56,19 +56,8 @@ ROLES = {
 BIAS_OPERATORS = {"Add", "Sub", "ADD", "SUB"}
 """Other operators whose constant operands are added rather than multiplied with."""
 
-WITHOUT_PARAMETERS = {
-    "Clip",
-    "OneHot",
-    "Pad",
-    "Range",
-    "Resize",
-    "Upsample",
-    "PADV2",
-    "MIRROR_PAD",
-    "QuantizeLinear",
-    "DequantizeLinear",
-}
-"""Operators whose constants are settings."""
+WITHOUT_PARAMETERS = {"DequantizeLinear", "OneHot", "QuantizeLinear", "Resize", "Upsample"}
+"""Operators whose constants are settings although there are several values."""
 
 PARAMETER_DTYPES = {
     "float64",

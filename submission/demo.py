@@ -49,10 +49,10 @@ def run_demo(
     Returns:
         A summary with the paths of what was made.
     """
+    recipe = load_recipe(recipe_name, overrides)
     data = folder / "recordings"
     if not data.exists():
         write_sample(data)
-    recipe = load_recipe(recipe_name, overrides)
     runs = [_run_split(folder, data, recipe, split, say) for split in SPLITS]
     team = folder / "team.yaml"
     if not team.exists():

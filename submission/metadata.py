@@ -57,7 +57,10 @@ def build_metadata(team: Team, runs: Sequence[Run]) -> Metadata:
             "label": team.system_label,
             "name": team.name,
             "abbreviation": team.abbreviation,
-            "authors": [author.model_dump() for author in team.authors],
+            "authors": [
+                author.model_dump() | {"corresponding": author.corresponding is True}
+                for author in team.authors
+            ],
         },
         "system": {
             "description": description_tags(recipe, team) | team.description,

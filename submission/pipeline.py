@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from baseline import complexity, models, plots
 from baseline.clips import Dataset, read_dataset
 from baseline.recipe import Recipe
@@ -18,7 +16,7 @@ from deploy.frontend import front_end
 from quantize.evaluation import evaluate_system
 from quantize.quantization import quantize_run
 from quantize.systems import available_systems
-from submission.predict import predict_run
+from submission.predict import audio_files, predict_run
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
     Raises:
         InputError: wrong data, a network over the budget, or a folder with another run.
     """
-    from baseline.training import train
+    from baseline.training import read_history, train
 
     dataset = read_dataset(task.data)
     dataset.train_rows(task.split), dataset.test_rows()  # a missing list shows before any work
@@ -72,8 +70,7 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
     else:
         train(run, dataset, store, tensorboard=task.tensorboard)
     title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
-    history = pd.read_csv(run.history_file)
-    plots.plot_learning_curve(history, run.plots / "learning-curve.png", title)
+    plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
     return run, dataset, store
 
 
@@ -105,7 +102,12 @@ def full_run(task: Task, evaluation: Path | None, say: Callable[[str], None]) ->
 
     Args:
         evaluation: folder of the evaluation set's recordings, or None to leave predicting out.
+
+    Raises:
+        InputError: as the stages.
     """
+    if evaluation is not None:
+        audio_files(evaluation)  # a wrong folder shows before any work
     run, dataset, store = train_run(task, say)
     quantize_run(run, dataset, store)
     for system in available_systems(run):

@@ -14,8 +14,7 @@ from baseline.progress import progress_bar
 from baseline.run import Run
 from deploy.audio import read_mono
 from deploy.errors import InputError
-from deploy.files import replacing
-from quantize.systems import open_system
+from quantize.systems import System, open_system
 from submission.predictions import read_evaluation_list, write_predictions
 
 AUDIO_SUFFIXES = {".wav", ".flac"}
@@ -49,13 +48,11 @@ def predict_run(
     rows = []
     title = f"predict {system_name}"
     with progress_bar(len(paths), title, "clip", show=show_progress) as progress:
-        for waves, rate_hz in _batches(paths):
-            rows.append(system.probabilities(waves, rate_hz))
+        for first, waves, rate_hz in _batches(paths):
+            rows.append(_probabilities(system, first, waves, rate_hz))
             progress.update(len(waves))
-    names = [path.name for path in paths]
     predictions = run.predictions_file(system_name)
-    with replacing(predictions) as temporary:
-        write_predictions(temporary, names, np.concatenate(rows))
+    write_predictions(predictions, [path.name for path in paths], np.concatenate(rows))
     return predictions
 
 
@@ -93,13 +90,26 @@ def _natural_order(path: Path) -> tuple[list[int], str]:
     return [int(number) for number in re.findall(r"\d+", path.stem)], path.name
 
 
-def _batches(paths: list[Path]) -> Iterator[tuple[np.ndarray, int]]:
-    """Neighbouring recordings of one length and rate together: waves (batch, samples)."""
+def _probabilities(system: System, first: Path, waves: np.ndarray, rate_hz: int) -> np.ndarray:
+    try:
+        return system.probabilities(waves, rate_hz)
+    except InputError as error:
+        raise InputError(f"{first}: {error}") from error
+
+
+def _batches(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray, int]]:
+    """Neighbouring recordings of one length and rate together.
+
+    Yields:
+        The first recording's path, waves (batch, samples) and their rate in Hz.
+    """
     with ThreadPoolExecutor(READING_THREADS) as pool:
         for start in range(0, len(paths), BATCH_CLIPS):
-            recordings = list(pool.map(read_mono, paths[start : start + BATCH_CLIPS]))
+            batch = paths[start : start + BATCH_CLIPS]
+            recordings = list(pool.map(read_mono, batch))
             kinds = {(len(wave), rate_hz) for wave, rate_hz in recordings}
             if len(kinds) == 1:
-                yield np.stack([wave for wave, _ in recordings]), recordings[0][1]
+                yield batch[0], np.stack([wave for wave, _ in recordings]), recordings[0][1]
             else:
-                yield from ((wave[None], rate_hz) for wave, rate_hz in recordings)
+                for path, (wave, rate_hz) in zip(batch, recordings, strict=True):
+                    yield path, wave[None], rate_hz

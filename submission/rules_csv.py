@@ -43,7 +43,9 @@ class _Table:
         lines = self.lines[broken]
         if len(lines):
             more = f" (as on {_more_lines(lines[1:])})" if len(lines) > 1 else ""
-            yield Fault(code, self.file, f"found {found}, expected {expected}{more}.", lines[0])
+            yield Fault(
+                code, self.file, f"found {found}, expected {expected}{more}.", int(lines[0])
+            )
 
 
 def check_csv(data: bytes, expected: pd.Index, file: str) -> list[Fault]:

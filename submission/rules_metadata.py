@@ -9,7 +9,7 @@ from typing import Any
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES, SCENES, SPLITS
 from baseline.recipe import SYSTEM_OF_PRECISION
 from submission.faults import Fault
-from submission.metadata_model import Metadata, split_key
+from submission.metadata_model import Metadata, Score, split_key
 from submission.safe_yaml import Document, KeyPath, read_yaml
 from submission.schema import problems
 
@@ -129,8 +129,8 @@ def _check_unknown(values: Any, path: KeyPath) -> Iterator[Finding]:
     unknown = [
         ".".join((*inner, key))
         for inner, score in _scores(value_at(values, path))
-        for key, value in score.items()
-        if value is None
+        for key in Score.model_fields
+        if key in score and score[key] is None
     ]
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""

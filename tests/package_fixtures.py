@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from tests.synthetic_runs import write_evaluation_list, write_report, write_runs
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+def made_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """A run for each split; not to be changed."""
     return write_runs(tmp_path_factory.mktemp("runs"), NAMES)
+
+
+@pytest.fixture
+def runs(made_runs: list[Run], tmp_path: Path) -> list[Run]:
+    """The same runs, to be changed."""
+    shutil.copytree(made_runs[0].folder.parent, tmp_path / "runs")
+    return [Run(tmp_path / "runs" / run.folder.name) for run in made_runs]
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +35,16 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def valid_zip(runs: list[Run], evaluation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def valid_zip(
+    made_runs: list[Run], evaluation: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A valid package of the runs; not to be changed."""
     folder = tmp_path_factory.mktemp("valid")
     team = load_team(write_team(folder / "team.yaml"))
     out = folder / "task1.zip"
-    package(runs, team, out, evaluation_list=evaluation, report=write_report(folder / "report.pdf"))
+    package(
+        made_runs, team, out, evaluation_list=evaluation, report=write_report(folder / "report.pdf")
+    )
     return out
 
 

@@ -195,6 +195,26 @@ def test_constants_of_elementwise_operators(tmp_path):
     assert (counted.weight_bytes, counted.bias_bytes) == (16, 16)
 
 
+def test_weights_in_a_constant_node(tmp_path):
+    build = OnnxBuilder(quantized=False)
+    value = onnx.numpy_helper.from_array(np.ones((4, 3), np.float32))
+    build.operator("Constant", [], "w", value=value)
+    build.operator("MatMul", ["x", "w"], "y")
+    path = onnx_file(tmp_path / "c.onnx", build, {"x": (1, 4)}, {"y": (1, 3)})
+    counted = measure_file(path)
+    assert counts(counted) == (12, 12, 12)
+    assert [row.kind for row in counted.layers] == ["MatMul"]
+    assert counted.weight_bytes == 12 * 4
+
+
+def test_scales_of_a_resize_are_settings(tmp_path):
+    build = OnnxBuilder(quantized=False)
+    scales = build.constant("scales", np.array([1, 1, 2, 2], np.float32))
+    build.operator("Resize", ["x", "", scales], "y")
+    path = onnx_file(tmp_path / "r.onnx", build, {"x": (1, 1, 2, 2)}, {"y": (1, 1, 4, 4)})
+    assert counts(measure_file(path)) == (0, 0, 0)
+
+
 def test_weights_behind_a_transpose_and_used_twice_count_once(tmp_path):
     build = OnnxBuilder(quantized=False)
     build.operator("Transpose", [build.parameter("w", 4, 4)], "wt", perm=[1, 0])
@@ -232,9 +252,11 @@ def test_tflite_transposed_convolution_and_batched_product(tmp_path):
 
 def test_float16_weights_behind_dequantize(tmp_path):
     build = TfliteBuilder()
-    x, w, y = (build.tensor(shape) for shape in ((1, 4), (3, 4), (1, 3)))
-    build.operator("DEQUANTIZE", [build.constant((3, 4), np.float16)], [w])
-    build.operator("FULLY_CONNECTED", [x, w, -1], [y])
+    x, w, turned, y = (build.tensor(shape) for shape in ((1, 4), (4, 3), (3, 4), (1, 3)))
+    build.operator("DEQUANTIZE", [build.constant((4, 3), np.float16)], [w])
+    axes = build.tensor((2,), np.int32, data=np.array([1, 0]))
+    build.operator("TRANSPOSE", [w, axes], [turned])
+    build.operator("FULLY_CONNECTED", [x, turned, -1], [y])
     counted = measure_file(build.write(tmp_path / "h.tflite", [x], [y]))
     assert counted.precision == "fp16"
     assert counted.parameter_bytes == counted.weight_bytes == 12 * 2
@@ -313,6 +335,26 @@ def test_float_operator_in_a_quantised_graph_is_listed_and_holds_floats(tmp_path
     counted = measure_file(path)
     assert counted.not_int8 == ("Softmax (float32)",)
     assert counted.peak_activation_bytes == (4 + 4) * 25  # read and written as float
+
+
+def test_relu_of_integers_that_are_kept_makes_integers_of_its_own(tmp_path):
+    build = OnnxBuilder(quantized=True)
+    inputs = [build.activation("x"), build.parameter("w", 4, 1, 1, 1)]
+    kept = build.activation(build.operator("Conv", inputs, "conv"))
+    again = build.operator("DequantizeLinear", ["conv_q", "conv_scale", "conv_zero"], "again")
+    relu = build.activation(build.operator("Relu", [again], "relu"))
+    y = build.activation(build.operator("Add", [kept, relu], "add"))
+    y = build.activation(build.operator("GlobalAveragePool", [y], "pool"))
+    path = onnx_file(tmp_path / "k.onnx", build, {"x": (1, 1, 5, 5)}, {y: (1, 4, 1, 1)})
+    assert measure_file(path).peak_activation_bytes == 3 * 100
+
+
+def test_float_output_of_a_quantised_graph_is_there(tmp_path):
+    build = OnnxBuilder(quantized=True)
+    inputs = [build.activation("x"), build.parameter("w", 4, 1, 1, 1)]
+    y = build.activation(build.operator("Conv", inputs, "conv"))
+    path = onnx_file(tmp_path / "o.onnx", build, {"x": (1, 1, 5, 5)}, {y: (1, 4, 5, 5)})
+    assert measure_file(path).peak_activation_bytes == 100 + 400
 
 
 # --- bad files -----------------------------------------------------------------------------------

@@ -19,12 +19,9 @@ from deploy.files import read_json, write_json, write_text
 from submission.metadata import AUGMENTATION_TAGS, build_metadata, description_tags, to_yaml
 from submission.safe_yaml import read_yaml
 from submission.team import Team, load_team
-from tests.synthetic_runs import LABEL, MACS, PARAMETERS, TEAM, write_runs, write_team
+from tests.synthetic_runs import LABEL, MACS, PARAMETERS, TEAM, write_team
 
-
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    return write_runs(tmp_path / "runs", ["0.wav", "1.wav"])
+pytest_plugins = ["tests.package_fixtures"]
 
 
 @pytest.fixture
@@ -251,7 +248,7 @@ def test_yaml_is_read_as_pyyaml_reads_it(values: dict[str, Any], flow: bool) -> 
     text = yaml.safe_dump(values, default_flow_style=flow, allow_unicode=True)
     document = read_yaml(text.encode())
     assert document.flaws == []
-    assert document.values == yaml.safe_load(text) == values
+    assert document.values == yaml.safe_load(text)
 
 
 @settings(max_examples=60, deadline=None)

@@ -23,24 +23,13 @@ from submission.validate import validate
 from tests.package_files import CSV, FOLDER, META, NAMES, PDF
 from tests.synthetic_runs import (
     LABEL,
-    write_evaluation_list,
     write_report,
     write_run,
-    write_runs,
     write_team,
 )
 
+pytest_plugins = ["tests.package_fixtures"]
 SYSTEM = "torch-fp16"
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    return write_runs(tmp_path / "runs", NAMES)
-
-
-@pytest.fixture
-def evaluation(tmp_path: Path) -> Path:
-    return write_evaluation_list(tmp_path / "list.csv", NAMES)
 
 
 @pytest.fixture

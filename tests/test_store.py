@@ -345,7 +345,7 @@ def test_too_little_space_is_said_before_the_work(
 
     full = shutil._ntuple_diskusage(10**9, 10**9, 1000)
     monkeypatch.setattr(store, "disk_usage", lambda path: full)
-    with pytest.raises(InputError, match=r"found 0\.0 GB of free space, expected 0\.0 GB"):
+    with pytest.raises(InputError, match=r"found 0 MB of free space, expected 1 MB"):
         prepared(tiny_dataset(), tmp_path / "store")
     assert not (tmp_path / "store").exists()
 

@@ -11,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from baseline.challenge import MAX_MACS, SCENES
 from baseline.run import Run
 from submission.faults import RULES
 from submission.predictions import COLUMNS
+from submission.rules_csv import check_csv
+from submission.rules_metadata import check_metadata
 from tests.package_files import (
     AUTHOR,
     COAUTHOR,
@@ -104,6 +107,10 @@ LAYOUT: Mutations = {
     "something else": (only("S111"), add(f"{FOLDER}/.DS_Store")),
     "no report": (only("S112"), remove(PDF)),
     "report is no PDF": (only("S113"), add(PDF, b"PK")),
+    "two splits alike": (
+        only("S217"),
+        lambda files: files.update({CSV: files[CSV.replace("_25", "_50")]}),
+    ),
 }
 
 # --- output CSVs ---------------------------------------------------------------------------------
@@ -193,10 +200,6 @@ CSVS: Mutations = {
     "sum 0": (only("S215"), decision("airport", "0")),
     "not the best": (only("S216"), edit_cells(least_probable)),
     "nearly the best": (only("S216"), decision("bus", "0.500001", "0.499999")),
-    "two splits alike": (
-        only("S217"),
-        lambda files: files.update({CSV: files[CSV.replace("_25", "_50")]}),
-    ),
 }
 
 # --- meta.yaml -----------------------------------------------------------------------------------
@@ -416,16 +419,30 @@ CONTAINER: dict[str, tuple[set[str], ZipEdit]] = {
     "LZMA": (only("S006"), append(f"{FOLDER}/x", **LZMA)),
 }
 
-FILES = LAYOUT | CSVS | METADATA
 
-
-@pytest.mark.parametrize("name", FILES)
-def test_each_fault_in_files_is_found(
+@pytest.mark.parametrize("name", LAYOUT)
+def test_each_fault_of_layout_or_label_is_found(
     name: str, files: Files, evaluation: Path, tmp_path: Path
 ) -> None:
-    expected, edit = FILES[name]
+    expected, edit = LAYOUT[name]
     edit(files)
     assert codes(write_zip(tmp_path / "task1.zip", files), evaluation) == expected
+
+
+@pytest.mark.parametrize("name", CSVS)
+def test_each_fault_of_a_csv_is_found(name: str, files: Files) -> None:
+    expected, edit = CSVS[name]
+    edit(files)
+    faults = check_csv(files[CSV], pd.Index(NAMES), CSV)
+    assert {fault.code for fault in faults} == expected
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_each_fault_of_metadata_is_found(name: str, files: Files) -> None:
+    expected, edit = METADATA[name]
+    edit(files)
+    faults, _ = check_metadata(files[META], LABEL, META)
+    assert {fault.code for fault in faults} == expected
 
 
 @pytest.mark.parametrize("name", CONTAINER)
@@ -441,18 +458,18 @@ def test_each_dangerous_or_damaged_zip_is_refused(
 
 @pytest.mark.parametrize("name", OTHER_THAN_RUNS)
 def test_each_difference_from_the_runs_is_found(
-    name: str, files: Files, evaluation: Path, runs: list[Run], tmp_path: Path
+    name: str, files: Files, evaluation: Path, made_runs: list[Run], tmp_path: Path
 ) -> None:
     expected, edit = OTHER_THAN_RUNS[name]
     edit(files)
     path = write_zip(tmp_path / "task1.zip", files)
-    assert codes(path, evaluation, runs) == expected
+    assert codes(path, evaluation, made_runs) == expected
     assert codes(path, evaluation) == expected - only("S411", "S412", "S413")
 
 
 def test_every_rule_is_broken_here_or_in_test_package() -> None:
-    tables = (FILES.values(), CONTAINER.values(), OTHER_THAN_RUNS.values())
-    found = {code for table in tables for expected, _ in table for code in expected}
+    tables: list[dict[str, Any]] = [LAYOUT, CSVS, METADATA, OTHER_THAN_RUNS, CONTAINER]
+    found = {code for table in tables for expected, _ in table.values() for code in expected}
     assert set(RULES) - found == only("S401", "S402", "S403", "S404", "S405", "S406")
 
 

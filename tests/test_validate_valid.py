@@ -189,14 +189,14 @@ def test_a_folder_is_validated_as_its_zip(files: Files, evaluation: Path, tmp_pa
 
 
 def test_a_package_agrees_with_the_runs_that_it_was_made_from(
-    valid_zip: Path, files: Files, evaluation: Path, runs: list[Run], tmp_path: Path
+    valid_zip: Path, files: Files, evaluation: Path, made_runs: list[Run], tmp_path: Path
 ) -> None:
-    assert codes(valid_zip, evaluation, runs) == set()
-    assert codes(valid_zip, evaluation, runs[1:3]) == set()
-    assert codes(valid_zip, evaluation, [*runs, runs[0]]) == {"S402"}
+    assert codes(valid_zip, evaluation, made_runs) == set()
+    assert codes(valid_zip, evaluation, made_runs[1:3]) == set()
+    assert codes(valid_zip, evaluation, [*made_runs, made_runs[0]]) == {"S402"}
     systems(2)(files)  # of which only the second is theirs
     meta(*COMPLEXITY, "macs", value=MACS - 1)(files)
-    assert codes(write_zip(tmp_path / "task1.zip", files), evaluation, runs) == set()
+    assert codes(write_zip(tmp_path / "task1.zip", files), evaluation, made_runs) == set()
 
 
 # --- no input makes it fail ----------------------------------------------------------------------
