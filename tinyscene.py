@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"this verb needs the package {error.name}; run: pip install 'tinyscene[export]'",
             BAD_INPUT,
         )
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stdout = None
+        return WITHIN
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{error.strerror or error}; check the path and the disk.", BAD_INPUT)
@@ -250,7 +253,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_data_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     data = verbs.add_parser("data", help="get, check and prepare recordings")
     kinds = data.add_subparsers(metavar="VERB", required=True)
 
@@ -275,7 +278,7 @@ def _add_data_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
 
 
-def _add_run_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     example = "--data DATA --split 5"
     whole = _verb(verbs, "run", run, "all stages for one split", example)
     _add_task_options(whole)
@@ -299,7 +302,7 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _verb(verbs, "recipes", recipes, "print the recipes that come along", "")
 
 
-def _add_model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_model_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     checking = _verb(verbs, "check", check, "count parameters, bytes and MACs", "baseline2024")
     checking.add_argument(
         "target", help="a run, recipe, network, .onnx or .tflite file, or module:function"
@@ -316,7 +319,7 @@ def _add_model_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser])
     timing.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-def _add_submission_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     example = "RUN5 RUN10 RUN25 RUN50 RUN100 --team team.yaml --out task1.zip"
     packing = _verb(verbs, "package", package, "write a validated submission zip", example)
     packing.add_argument("runs", type=Path, nargs="+", metavar="RUN")
@@ -337,7 +340,7 @@ def _add_submission_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    verbs: argparse._SubParsersAction[Parser],
     name: str,
     function: Verb,
     summary: str,

@@ -177,8 +177,9 @@ def audio_faults(path: Path) -> dict[str, str]:
         return {"missing file": ""}
     try:
         return format_faults(*read_audio(path))
-    except InputError:
-        return {"samples not finite" if _is_not_finite(path) else "unreadable file": ""}
+    except InputError as error:
+        kind = "samples not finite" if _is_not_finite(path) else "unreadable file"
+        return {kind: str(error).removeprefix(f"{path}: ").removesuffix(".")}
 
 
 def _is_not_finite(path: Path) -> bool:

@@ -157,9 +157,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is not a readable YAML recipe ({error}).") from error
     if not isinstance(values, dict):
         found = "nothing" if values is None else f"a {type(values).__name__}"
-        raise InputError(
-            f"{path}: expected settings such as 'network: baseline2024', found {found}."
-        )
+        raise InputError(f"{path}: expected a mapping of settings, found {found}.")
     return values
 
 

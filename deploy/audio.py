@@ -59,7 +59,7 @@ def read_audio(path: Path) -> tuple[Samples, int]:
         raise InputError(f"{path}: holds NaN or infinite samples; record or export it again.")
     if peak > MAX_PEAK:
         raise InputError(
-            f"{path}: found samples up to {peak:g}, expected -1 to 1; export it again at that scale."
+            f"{path}: found samples up to {peak:g}, expected -1 to 1; export it at that scale."
         )
     return samples, rate_hz
 

@@ -37,7 +37,7 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     step, phases = from_hz // divisor, to_hz // divisor
     if step * phases > MAX_TAPS:
         raise InputError(
-            f"found {from_hz} Hz, expected a common rate such as 44100 or 48000 Hz; resample it first."
+            f"found {from_hz} Hz, expected a common rate such as 44100 Hz; resample it first."
         )
     half_width, parts = _polyphase_bands(step, phases)
     padding = [(0, 0)] * (waves.ndim - 1) + [(half_width, half_width + step)]

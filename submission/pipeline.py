@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from baseline import complexity, models, plots
+from baseline import complexity, plots
 from baseline.clips import Dataset, read_dataset
 from baseline.recipe import Recipe
 from baseline.run import Run, create_run
@@ -16,6 +16,7 @@ from deploy.frontend import front_end
 from quantize.evaluation import evaluate_system
 from quantize.quantization import quantize_run
 from quantize.systems import available_systems
+from submission.budget import count_recipe
 from submission.predict import audio_files, predict_run
 
 
@@ -116,13 +117,3 @@ def full_run(task: Task, evaluation: Path | None, say: Callable[[str], None]) ->
     if evaluation is not None:
         predict_run(run, evaluation)
     return run
-
-
-def count_recipe(recipe: Recipe) -> complexity.Complexity:
-    """The complexity of a recipe's network at the recipe's precision."""
-    return complexity.measure(
-        models.create(recipe.network),
-        complexity.input_shape(recipe.front_end),
-        name=recipe.network,
-        precision=recipe.precision,
-    )

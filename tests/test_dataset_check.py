@@ -75,9 +75,9 @@ AUDIO_FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "found 44099 samples, expected 44100",
     ),
     "truncated": (
-        "wrong length",
+        "unreadable file",
         lambda path: path.write_bytes(path.read_bytes()[:50_000]),
-        "expected 44100",
+        "50,000 of 132,344 bytes are there",
     ),
     "NaN": ("samples not finite", write_nan, CLIP),
 }
