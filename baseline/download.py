@@ -11,6 +11,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from baseline.progress import progress_bar
 from deploy.errors import InputError
 
 ATTEMPTS = 3
@@ -95,13 +96,8 @@ class _Resuming:
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         self._part.touch()
-        with tqdm(
-            total=self._size,
-            initial=self._length(),
-            unit="B",
-            unit_scale=True,
-            desc=self._part.stem,
-            disable=not self._show_progress,
+        with progress_bar(
+            self._size, self._part.stem, "B", show=self._show_progress, done=self._length()
         ) as progress:
             self._complete(url, progress)
         os.replace(self._part, output_file)

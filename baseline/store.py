@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from baseline import store_files
 from baseline.challenge import CLIP_SECONDS, SOURCE_RATE_HZ
 from baseline.clip_audio import FULL_SCALE
 from baseline.clips import Dataset, read_table
+from baseline.progress import progress_bar
 from baseline.store_files import CLIPS, DESCRIPTION, SAMPLES, Entry, Stamp
 from baseline.store_worker import Chunk, Work, source_stamp, store_chunk
 from baseline.workers import in_parallel
@@ -214,7 +214,9 @@ def _fill(
         for part in (missing[i : i + CHUNK_CLIPS] for i in range(0, len(missing), CHUNK_CLIPS))
     ]
     with (
-        _progress(len(wanted), len(done), show_progress) as progress,
+        progress_bar(
+            len(wanted), "prepare", "clip", show=show_progress, done=len(done)
+        ) as progress,
         store_files.journal(partial) as enter,
     ):
         for entries in in_parallel(store_chunk, chunks, workers=workers):
@@ -222,10 +224,6 @@ def _fill(
             done += entries
             progress.update(len(entries))
     store_files.finish(partial, done)
-
-
-def _progress(total: int, done: int, show: bool) -> tqdm[Any]:
-    return tqdm(total=total, initial=done, unit="clip", desc="prepare", disable=not show)
 
 
 def _require_space(folder: Path, needed: int) -> None:

@@ -9,8 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
+from baseline.progress import progress_bar
 from deploy.errors import InputError
 from deploy.files import make_folder
 
@@ -37,10 +36,11 @@ def unpack(archive: Path, folder: Path, *, top: str, show_progress: bool = True)
             ]
             make_folder(folder)
             _require_space(archive, folder, sum(member.file_size for member, _ in members))
-            for member, target in tqdm(
-                members, unit="file", desc=f"unpack {archive.name}", disable=not show_progress
-            ):
-                _extract(opened, member, target)
+            title = f"unpack {archive.name}"
+            with progress_bar(len(members), title, "file", show=show_progress) as progress:
+                for member, target in members:
+                    _extract(opened, member, target)
+                    progress.update()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(
             f"{archive}: cannot be unpacked ({error}); remove it and download it again."
