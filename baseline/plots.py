@@ -72,7 +72,7 @@ def plot_scores(scores: Scores, path: Path, title: str) -> None:
         label = group if accuracy is None else f"{group}: {100 * accuracy:.1f} %"
         device_axes.bar(0, 0, color=colour, label=label)
     device_axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False)
-    scene_axes.set(ylabel="accuracy (%)", ylim=(0, 100))
+    scene_axes.set(ylabel="accuracy (%)", ylim=(0, 106))
     figure.suptitle(f"{title}: macro accuracy {100 * scores['macro_accuracy']:.1f} %")
     _save(figure, path)
 
