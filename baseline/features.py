@@ -7,7 +7,7 @@ from torch import nn
 
 from deploy.frontend import FrontEnd, front_end
 
-CLIPS_AT_ONCE = 16
+CLIPS_AT_ONCE = 8
 """Clips transformed together: their frames then stay in the processor's cache."""
 
 
@@ -36,21 +36,21 @@ class LogMel(nn.Module):
 
     @torch.no_grad()
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
-        if waves.device.type == "cpu":
-            parts = [self._log_mel(part) for part in waves.split(CLIPS_AT_ONCE)]
-            return torch.cat(parts)
-        return self._log_mel(waves)
-
-    def _log_mel(self, waves: torch.Tensor) -> torch.Tensor:
         spec = self.front_end
         padded = nn.functional.pad(waves[:, 0], (spec.padding(), spec.padding()), mode="reflect")
         views = padded.unfold(-1, spec.win_length, spec.hop_length)  # (batch, frames, win_length)
+        at_once = CLIPS_AT_ONCE if waves.device.type == "cpu" else len(waves)
         # Zeros behind the window change the phase, not the power; a buffer of n_fft samples
         # spares the transform a copy of its own that is slower than everything else here.
-        frames = views.new_zeros(*views.shape[:-1], spec.n_fft)
-        torch.mul(views, self.window, out=frames[..., : spec.win_length])
-        spectrum = torch.fft.rfft(frames)
+        frames = views.new_zeros(min(at_once, len(waves)), views.shape[1], spec.n_fft)
+        mels = torch.cat([self._mel_power(part, frames) for part in views.split(at_once)])
+        return mels.add_(spec.log_offset).log_().transpose(1, 2).unsqueeze(1)
+
+    def _mel_power(self, views: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """Mel power (clips, frames, mels) of framed waves, through a zeroed buffer."""
+        windowed = frames[: len(views)]
+        torch.mul(views, self.window, out=windowed[..., : self.front_end.win_length])
+        spectrum = torch.fft.rfft(windowed)
         power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag).flatten(0, 1)
         mels = [power[:, rows] @ self.get_buffer(f"band{i}") for i, rows in enumerate(self.rows)]
-        log_mel = torch.cat(mels, -1).add_(spec.log_offset).log_()
-        return log_mel.unflatten(0, views.shape[:2]).transpose(1, 2).unsqueeze(1)
+        return torch.cat(mels, -1).unflatten(0, views.shape[:2])
