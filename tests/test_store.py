@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIP = "audio/airport-lisbon-1-0-0-a.wav"
 RUN = """
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,8 @@ from baseline.clips import read_dataset
 from baseline.store import prepare
 if __name__ == "__main__":
     data, folder, workers = sys.argv[1:]
+    # A test run in the background has Ctrl-C ignored, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     store_files.JOURNAL_CLIPS = 64  # so that there is something to go on from
     fsync = os.fsync
     os.fsync = lambda file: (time.sleep(0.05), fsync(file))  # a slow disk gives time to stop it
