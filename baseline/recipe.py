@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from deploy.errors import InputError
+from deploy.errors import InputError, suggestion
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 
@@ -146,7 +145,7 @@ def _recipe_path(name_or_path: str) -> Path:
         return path
     raise InputError(
         f"recipe '{name_or_path}' is neither a file nor one of {', '.join(recipe_names())}"
-        f"{_suggestion(name_or_path, recipe_names())}"
+        f"{suggestion(name_or_path, recipe_names())}"
     )
 
 
@@ -203,7 +202,7 @@ def _first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         valid = _valid_keys(problem["loc"][:-1])
-        return f"unknown key '{where}'{_suggestion(str(problem['loc'][-1]), valid)}"
+        return f"unknown key '{where}'{suggestion(str(problem['loc'][-1]), valid)}"
     if problem["type"] == "value_error":  # one of our own validators
         return f"key '{where}': {problem['ctx']['error']}."
     found = "" if problem["type"] == "missing" else f", found {reprlib.repr(problem['input'])}"
@@ -224,8 +223,3 @@ def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         section = section.model_fields[part].annotation
     return list(section.model_fields)
-
-
-def _suggestion(word: str, valid: list[str]) -> str:
-    nearest = difflib.get_close_matches(word, valid, n=1, cutoff=0)
-    return f"; did you mean '{nearest[0]}'?" if nearest else "."

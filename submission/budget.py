@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from baseline import complexity
@@ -10,7 +9,7 @@ from baseline.complexity import BITS, Complexity
 from baseline.models import NETWORKS, create
 from baseline.recipe import Recipe, load_recipe, recipe_names
 from baseline.run import Run, open_run
-from deploy.errors import InputError
+from deploy.errors import InputError, suggestion
 from quantize.file_complexity import measure_file
 from quantize.systems import available_systems
 from submission.budget_text import render, to_json
@@ -98,8 +97,7 @@ def _unknown(path: Path) -> str:
         kinds = ", ".join((*MODEL_SUFFIXES, *RECIPE_SUFFIXES))
         return f"{path}: found a '{path.suffix}' file, expected one of {kinds}."
     names = sorted({*recipe_names(), *NETWORKS})
-    nearest = difflib.get_close_matches(str(path), names, n=1, cutoff=0)
     return (
-        f"'{path}' is neither a run folder, a file, module:function nor one of {', '.join(names)}; "
-        f"did you mean '{nearest[0]}'?"
+        f"'{path}' is neither a run folder, a file, module:function nor one of {', '.join(names)}"
+        f"{suggestion(str(path), names)}"
     )

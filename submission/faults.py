@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -138,12 +137,6 @@ def examples(values: Sequence[object], *, show: int = MAX_EXAMPLES) -> str:
     shown = ", ".join(map(str, values[:show]))
     rest = len(values) - show
     return f"{shown} and {rest:,} more" if rest > 0 else shown
-
-
-def suggestion(word: str, valid: Iterable[str]) -> str:
-    """The nearest valid word as the end of a sentence, or nothing if there is none."""
-    nearest = difflib.get_close_matches(word, list(valid), n=1, cutoff=0)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from baseline.challenge import SCENES
-from submission.faults import Fault, examples, suggestion
+from deploy.errors import suggestion
+from submission.faults import Fault, examples
 from submission.predictions import (
     AUDIO_FOLDER,
     COLUMNS,
@@ -117,7 +118,7 @@ def _header_difference(line: str, columns: Sequence[str]) -> str:
     unknown = [column for column in columns if column not in COLUMNS]
     missing = [column for column in COLUMNS if column not in columns]
     if unknown:
-        hint = suggestion(unknown[0], missing).rstrip("?")
+        hint = suggestion(unknown[0], missing).rstrip("?.")
         return f"the unknown column {unknown[0][:60]!r}{hint}"
     return f"no column {missing[0]}" if missing else "a column twice"
 
@@ -174,7 +175,7 @@ def _check_scenes(table: _Table) -> Iterator[Fault]:
     scenes = table.rows["scene_label"]
     unknown = _labels(table) < 0
     first = _first(scenes, unknown)
-    hint = suggestion(first.strip("'"), SCENES).rstrip("?")
+    hint = suggestion(first.strip("'"), SCENES).rstrip("?.")
     yield from table.faults(
         "S211", unknown, f"the unknown scene {first}{hint}", f"one of {', '.join(SCENES)}"
     )

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from submission.faults import suggestion
+from deploy.errors import suggestion
 from submission.safe_yaml import KeyPath
 
 UNKNOWN, MISSING, WRONG_TYPE, NOT_ALLOWED = "S305", "S306", "S307", "S308"
@@ -141,7 +141,7 @@ def _problem(model: type[BaseModel], details: ErrorDetails) -> Problem:
     kind = details["type"]
     if kind == "extra_forbidden":
         valid = _field_names(model, path[:-1])
-        message = f"unknown {name}{suggestion(path[-1], valid) or '.'}"
+        message = f"unknown {name}{suggestion(path[-1], valid)}"
     elif kind == "missing":
         message = f"{name} is missing."
     else:

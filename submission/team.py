@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from deploy.errors import InputError
-from submission.faults import RULES, suggestion
+from deploy.errors import InputError, suggestion
+from submission.faults import RULES
 from submission.label import label_problems, make_label
 from submission.metadata_model import Abbreviation, Authors, Description, ExternalDataset
 from submission.safe_yaml import read_yaml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from deploy.errors import InputError
+from deploy.errors import InputError, suggestion
 
 
 def load_user_network(target: str) -> nn.Module:
@@ -65,9 +64,9 @@ def _import(name: str) -> ModuleType:
 def _attribute(module: ModuleType, name: str) -> Any:
     if not hasattr(module, name):
         public = [other for other in vars(module) if not other.startswith("_")]
-        nearest = difflib.get_close_matches(name, public, n=1, cutoff=0)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
-        raise InputError(f"module {module.__name__}: has no function '{name}'{hint}")
+        raise InputError(
+            f"module {module.__name__}: has no function '{name}'{suggestion(name, public)}"
+        )
     return getattr(module, name)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from torch import nn
 
 from baseline.models import baseline2024
-from deploy.errors import InputError
+from deploy.errors import InputError, suggestion
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "baseline2024": baseline2024.build,
@@ -23,9 +22,8 @@ def create(name: str) -> nn.Module:
         InputError: no such network.
     """
     if name not in NETWORKS:
-        nearest = difflib.get_close_matches(name, NETWORKS, n=1, cutoff=0)
         raise InputError(
             f"network '{name}' is unknown; choose one of {', '.join(NETWORKS)}"
-            f"; did you mean '{nearest[0]}'?"
+            f"{suggestion(name, NETWORKS)}"
         )
     return NETWORKS[name]()
