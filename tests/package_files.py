@@ -21,6 +21,8 @@ FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FastDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 Edit = Callable[[Files], object]
+Mutations = dict[str, tuple[set[str], Edit]]
+"""What is done, the codes that it must give, and how it is done."""
 
 NAMES = [f"{number}.wav" for number in range(12)]
 FOLDER = f"task1/{LABEL}"

@@ -19,6 +19,8 @@ from graph_files import (
 
 import tinyscene
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES
+from baseline.complexity import input_shape
+from baseline.models import NETWORKS
 from baseline.recipe import load_recipe, save_recipe
 from baseline.run import create_run
 from deploy.errors import InputError
@@ -124,6 +126,21 @@ def test_precision_decides(target):
     budget = resolve(target, precision="fp32")
     assert not budget.within_limits
     assert budget.byte_margin == 128_000 - 244_592
+
+
+def test_winners_of_2023_fit_at_int8_only():
+    budget = resolve("cpmobile2023")  # a recipe's name, so at its precision
+    assert (budget.counted.parameters, budget.counted.macs) == (126_952, 28_893_268)
+    assert budget.counted.bytes == 126_952
+    assert budget.within_limits
+    assert not resolve("cpmobile2023", precision="fp16").within_limits
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_is_counted_on_its_own_front_end(name, monkeypatch):
+    monkeypatch.setattr("submission.budget.recipe_names", list)
+    shape = input_shape(NETWORKS[name].front_end)
+    assert resolve(name).counted.input_shape == shape
 
 
 def test_recipe_file_at_its_own_precision(tmp_path):

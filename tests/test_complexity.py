@@ -28,7 +28,7 @@ from deploy.errors import InputError
 
 LOG_MEL = (1, 1, 256, 65)
 
-PUBLISHED = {"baseline2024": (61_148, 29_419_156)}
+PUBLISHED = {"baseline2024": (61_148, 29_419_156), "cpmobile2023": (126_952, 28_893_268)}
 """Parameters and MACs of each registered network, from its paper or repository."""
 
 BASELINE_MODULES = {
@@ -59,8 +59,9 @@ def baseline():
 @pytest.mark.parametrize("name", models.NETWORKS)
 def test_registered_networks_as_published_and_as_torchinfo_counts(name):
     network = models.create(name)
-    reference = torchinfo.summary(network, LOG_MEL, verbose=0)
-    counted = count(network, LOG_MEL)
+    shape = input_shape(models.NETWORKS[name].front_end)
+    reference = torchinfo.summary(network, shape, verbose=0)
+    counted = count(network, shape)
     assert (counted.parameters, counted.macs) == PUBLISHED[name]
     assert (reference.total_params, reference.total_mult_adds) == PUBLISHED[name]
     assert sum(layer.parameters for layer in counted.layers) == counted.parameters
@@ -94,8 +95,9 @@ def test_baseline_peak_is_in_the_first_block(baseline):
     assert baseline.peak_activation_bytes == values * 2
 
 
-def test_log_mel_shape_of_the_front_end():
+def test_log_mel_shape_of_the_front_ends():
     assert input_shape("dcase2024") == LOG_MEL
+    assert input_shape("cpjku2023") == (1, 1, 256, 64)
 
 
 # --- small networks counted by hand --------------------------------------------------------------

@@ -41,8 +41,17 @@ def test_equals_golden_log_mel(golden_asc):
     np.testing.assert_allclose(log_mel.numpy(), io["logmel"], rtol=1e-4, atol=1e-4)
 
 
-def test_nothing_is_saved_with_a_network():
-    assert features.create("dcase2024").state_dict() == {}
+def test_equals_golden_log_mel_of_2023(golden_asc):
+    io = golden_asc("cpmobile2023_io")
+    log_mel = features.create("cpjku2023")(torch.from_numpy(io["wave_32k"])[:, None]).numpy()
+    error = np.abs(log_mel - io["logmel"])  # see tests/test_frontend.py for the figures
+    assert error.max() < 1e-4
+    assert np.quantile(error, 0.99) < 1e-5
+
+
+@pytest.mark.parametrize("name", sorted(FRONT_ENDS))
+def test_nothing_is_saved_with_a_network(name):
+    assert features.create(name).state_dict() == {}
 
 
 def test_torch_equals_torchaudio(waves):

@@ -21,16 +21,20 @@ def golden_network(golden_asc):
 @pytest.mark.parametrize("name", sorted(models.NETWORKS))
 def test_forward_and_backward(name):
     network = models.create(name)
-    logits = network(torch.randn(2, *input_shape("dcase2024")[1:]))
+    logits = network(torch.randn(2, *input_shape(models.NETWORKS[name].front_end)[1:]))
     assert logits.shape == (2, 10)
     logits.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_keys_and_shapes_are_those_of_the_sheet(shared):
-    listing = (shared / "specs" / "keys" / "sd_baseline24.txt").read_text().split("\n")
-    expected = {line.split()[0] for line in listing if "." in line.split(" ")[0]}
-    assert expected == set(models.create("baseline2024").state_dict())
+@pytest.mark.parametrize(
+    ("name", "listing"), [("baseline2024", "sd_baseline24"), ("cpmobile2023", "sd_cpmobile23")]
+)
+def test_keys_and_shapes_are_those_of_the_sheet(name, listing, shared):
+    lines = (shared / "specs" / "keys" / f"{listing}.txt").read_text().splitlines()
+    expected = {line for line in lines if "." in line.split(" ")[0]}
+    state = models.create(name).state_dict()
+    assert expected == {f"{key} {tuple(value.shape)}" for key, value in state.items()}
 
 
 def test_logits_and_activations_equal_the_original(golden_asc, golden_network):

@@ -29,6 +29,10 @@ def test_overrides():
     assert load_recipe("small", ["train.warmup_steps=7"]).train.warmup(100) == 7
 
 
+def test_numbers_with_an_exponent_need_no_point():
+    assert load_recipe("small", ["train.learning_rate=1e-3"]).train.learning_rate == 1e-3
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

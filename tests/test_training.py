@@ -13,13 +13,15 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from baseline import models
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
-from baseline.recipe import load_recipe
+from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
 from baseline.store import prepare
 from baseline.training import augmented_log_mel, learning_rate_factor, train
 from deploy.errors import InputError
+from deploy.frontend import FRONT_ENDS
 
 SHORT = ["train.epochs=3", "train.batch_size=8", "train.validate_every=2"]
 
@@ -31,8 +33,8 @@ def start(tiny_dataset, tmp_path):
     dataset = read_dataset(data)
     store = prepare(dataset, tmp_path / "store", show_progress=False, workers=1)
 
-    def start(name="run", overrides=(), seed=0):
-        recipe = load_recipe("small", [*SHORT, *overrides])
+    def start(name="run", overrides=(), seed=0, recipe="small"):
+        recipe = load_recipe(recipe, [*SHORT, *overrides])
         run = create_run(
             tmp_path / name, recipe, split=100, seed=seed, data=data, store=store.folder
         )
@@ -166,6 +168,27 @@ def test_augmentation_can_be_switched_off():
     waves = torch.randint(-3000, 3000, (2, 1, 32_000), dtype=torch.int16)
     plain = augmented_log_mel(waves, front_end, recipe, np.random.default_rng(0))
     torch.testing.assert_close(plain, front_end(waves.float() / 32_768))
+
+
+@pytest.mark.parametrize("name", sorted(FRONT_ENDS))
+def test_masked_mels_have_the_front_ends_mask_value(name):
+    off = ["augment.roll_seconds=0", "augment.mixstyle_probability=0"]
+    recipe = load_recipe("small", [*off, "augment.frequency_mask_mels=200"])
+    front_end = create_features(name)
+    waves = torch.randint(-3000, 3000, (8, 1, 32_000), dtype=torch.int16)
+    log_mel = augmented_log_mel(waves, front_end, recipe, np.random.default_rng(0))
+    changed = log_mel != front_end(waves.float() / 32_768)
+    assert 0 < changed.float().mean() < 1
+    assert torch.equal(changed.all(-1), changed.any(-1))  # whole mels
+    assert log_mel[changed].unique().tolist() == pytest.approx([FRONT_ENDS[name].mask_value])
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains(name, start):
+    run = start(recipe=name)
+    history = pd.read_csv(run.history_file)
+    assert history.train_loss.notna().all()
+    models.create(run.recipe.network).load_state_dict(load_file(run.weights_file), strict=True)
 
 
 def test_tensorboard_events_on_request(tiny_dataset, tmp_path):
