@@ -35,7 +35,7 @@ def mask_frequencies(
 ) -> torch.Tensor:
     """Fill a random band of at most `max_mels` mels in each clip of (batch, 1, mels, frames).
 
-    The original zeroes the mel power before the logarithm: `fill` is then log(offset).
+    `fill` is the front end's `mask_value`: where the originals mask, in power or log-mel, differs.
     """
     batch, _, mels, _ = log_mel.shape
     start, end = mask_range(rng.random((batch, 1)), rng.random((batch, 1)), max_mels, mels)

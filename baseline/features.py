@@ -37,14 +37,20 @@ class LogMel(nn.Module):
     @torch.no_grad()
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
         spec = self.front_end
-        padded = nn.functional.pad(waves[:, 0], (spec.padding(), spec.padding()), mode="reflect")
+        waves = waves[:, 0]
+        if spec.pre_emphasis:
+            waves = torch.sub(waves[:, 1:], waves[:, :-1], alpha=spec.pre_emphasis)
+        padded = nn.functional.pad(waves, (spec.padding(), spec.padding()), mode="reflect")
         views = padded.unfold(-1, spec.win_length, spec.hop_length)  # (batch, frames, win_length)
         at_once = CLIPS_AT_ONCE if waves.device.type == "cpu" else len(waves)
         # Zeros behind the window change the phase, not the power; a buffer of n_fft samples
         # spares the transform a copy of its own that is slower than everything else here.
         frames = views.new_zeros(min(at_once, len(waves)), views.shape[1], spec.n_fft)
         mels = torch.cat([self._mel_power(part, frames) for part in views.split(at_once)])
-        return mels.add_(spec.log_offset).log_().transpose(1, 2).unsqueeze(1)
+        mels.add_(spec.log_offset).log_()
+        if spec.normalises:
+            mels.sub_(spec.mean).div_(spec.deviation)
+        return mels.transpose(1, 2).unsqueeze(1)
 
     def _mel_power(self, views: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         """Mel power (clips, frames, mels) of framed waves, through a zeroed buffer."""

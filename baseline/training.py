@@ -141,8 +141,7 @@ def augmented_log_mel(
         waves = roll(waves, round(augment.roll_seconds * spec.rate_hz), rng)
     log_mel = front_end(to_float(waves))
     if augment.frequency_mask_mels:
-        fill = math.log(spec.log_offset)
-        log_mel = mask_frequencies(log_mel, augment.frequency_mask_mels, fill, rng)
+        log_mel = mask_frequencies(log_mel, augment.frequency_mask_mels, spec.mask_value, rng)
     if augment.mixstyle_probability:
         probability, alpha = augment.mixstyle_probability, augment.mixstyle_alpha
         log_mel = freq_mixstyle(log_mel, probability, alpha, rng)

@@ -5,8 +5,10 @@ The torch form in `baseline.features` is built from the tables made here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -18,10 +20,16 @@ __all__ = ["FRONT_ENDS", "FrontEnd", "front_end", "resample"]
 
 MELS_PER_BAND = 16
 
+Triangles = Literal["hz", "mel"]
+MaskDomain = Literal["power", "log"]
+
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """A log-mel front end: log(mel power + offset) of a centred, Hann-windowed STFT."""
+    """A log-mel front end: log(mel power + offset) of a centred, Hann-windowed STFT.
+
+    What has a default is left out in model files written before it was there.
+    """
 
     name: str
     rate_hz: int
@@ -32,21 +40,39 @@ class FrontEnd:
     f_min_hz: float
     f_max_hz: float
     log_offset: float
+    pre_emphasis: float = 0.0
+    """c of y[n] = x[n + 1] - c * x[n], which is one sample shorter; 0 leaves the wave alone."""
+    periodic_window: bool = True
+    """Whether the Hann window would close after its last sample, or, symmetric, closes with it."""
+    mel_triangles: Triangles = "hz"
+    """Where the mel filters' slopes are straight: in Hz, as HTK, or in mel, as Kaldi."""
+    mean: float = 0.0
+    deviation: float = 1.0
+    """The log-mel is given as (log-mel - mean) / deviation."""
+    mask_domain: MaskDomain = "power"
+    """Whether a masked mel has no power, or a log-mel of 0, which is loud."""
 
     def window(self) -> np.ndarray:
-        """Periodic Hann window of shape (win_length,), float32."""
-        phase = np.arange(self.win_length) / self.win_length
+        """Hann window of shape (win_length,), float32."""
+        period = self.win_length if self.periodic_window else self.win_length - 1
+        phase = np.arange(self.win_length) / period
         return (0.5 - 0.5 * np.cos(2 * np.pi * phase)).astype(np.float32)
 
     def mel_filters(self) -> np.ndarray:
-        """HTK mel filterbank, triangles in Hz with peak 1, of shape (n_fft // 2 + 1, n_mels)."""
-        bins_hz = np.linspace(0, self.rate_hz // 2, self.n_fft // 2 + 1)
-        mels = np.linspace(_mel(self.f_min_hz), _mel(self.f_max_hz), self.n_mels + 2)
-        edges_hz = 700 * (10 ** (mels / 2595) - 1)
-        width_hz = np.diff(edges_hz)
-        distance_hz = edges_hz - bins_hz[:, None]
-        rising = -distance_hz[:, :-2] / width_hz[:-1]
-        falling = distance_hz[:, 2:] / width_hz[1:]
+        """Mel filterbank, triangles with peak 1, of shape (n_fft // 2 + 1, n_mels), float32.
+
+        HTK's mel scale, which is Kaldi's times a constant that makes no difference here.
+        """
+        bins = np.linspace(0, self.rate_hz // 2, self.n_fft // 2 + 1)
+        edges = np.linspace(_mel(self.f_min_hz), _mel(self.f_max_hz), self.n_mels + 2)
+        if self.mel_triangles == "hz":
+            edges = _hz(edges)
+        else:
+            bins = _mel(bins)
+        width = np.diff(edges)
+        distance = edges - bins[:, None]
+        rising = -distance[:, :-2] / width[:-1]
+        falling = distance[:, 2:] / width[1:]
         return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
     def mel_bands(self) -> list[Band]:
@@ -63,7 +89,23 @@ class FrontEnd:
 
     def frames(self, samples: int) -> int:
         """Number of frames for a wave of so many samples."""
-        return 1 + samples // self.hop_length
+        return 1 + (samples - self.samples_lost) // self.hop_length
+
+    @property
+    def samples_lost(self) -> int:
+        """By how many samples pre-emphasis shortens a wave."""
+        return 1 if self.pre_emphasis else 0
+
+    @property
+    def normalises(self) -> bool:
+        """Whether the mean and the deviation change anything."""
+        return (self.mean, self.deviation) != (0, 1)
+
+    @property
+    def mask_value(self) -> float:
+        """What stands for a masked mel in training, in the log-mel as it is given."""
+        log_mel = math.log(self.log_offset) if self.mask_domain == "power" else 0.0
+        return (log_mel - self.mean) / self.deviation
 
     def log_mel(self, waves: np.ndarray) -> np.ndarray:
         """Log-mel energies.
@@ -73,27 +115,38 @@ class FrontEnd:
                 half a window.
 
         Returns:
-            float32 of shape (batch, 1, n_mels, frames), natural logarithm.
+            float32 of shape (batch, 1, n_mels, frames), natural logarithm, normalised.
 
         Raises:
             InputError: waves too short to be reflected.
         """
-        if waves.shape[-1] <= self.padding():
+        shortest = self.padding() + self.samples_lost
+        if waves.shape[-1] <= shortest:
             raise InputError(
                 f"front end {self.name}: found {waves.shape[-1]} samples at {self.rate_hz} Hz, "
-                f"expected more than {self.padding()}; give a longer recording."
+                f"expected more than {shortest}; give a longer recording."
             )
         window, parts = _tables(self)
-        padded = np.pad(np.asarray(waves, np.float32), [(0, 0), (self.padding(),) * 2], "reflect")
+        waves = np.asarray(waves, np.float32)
+        if self.pre_emphasis:
+            waves = waves[:, 1:] - self.pre_emphasis * waves[:, :-1]
+        padded = np.pad(waves, [(0, 0), (self.padding(),) * 2], "reflect")
         framed = np.lib.stride_tricks.sliding_window_view(padded, self.win_length, axis=-1)
         spectrum = np.fft.rfft(framed[:, :: self.hop_length] * window, self.n_fft)
         power = spectrum.real.astype(np.float32) ** 2 + spectrum.imag.astype(np.float32) ** 2
         log_mel = np.log(product(power, parts) + np.float32(self.log_offset))
+        if self.normalises:
+            log_mel -= self.mean
+            log_mel /= self.deviation
         return np.ascontiguousarray(log_mel.transpose(0, 2, 1)[:, None])
 
 
-def _mel(hz: float) -> float:
-    return float(2595 * np.log10(1 + hz / 700))
+def _mel(hz: np.ndarray | float) -> np.ndarray:
+    return 2595 * np.log10(1 + np.asarray(hz) / 700)
+
+
+def _hz(mel: np.ndarray) -> np.ndarray:
+    return 700 * (10 ** (mel / 2595) - 1)
 
 
 @lru_cache(maxsize=4)
@@ -113,8 +166,28 @@ FRONT_ENDS = {
         f_max_hz=16_000.0,
         log_offset=1e-5,
     ),
+    "cpjku2023": FrontEnd(
+        name="cpjku2023",
+        rate_hz=32_000,
+        n_fft=4096,
+        win_length=3072,
+        hop_length=500,
+        n_mels=256,
+        f_min_hz=0.0,
+        f_max_hz=15_500.0,
+        log_offset=1e-5,
+        pre_emphasis=0.97,
+        periodic_window=False,
+        mel_triangles="mel",
+        mean=-4.5,
+        deviation=5.0,
+        mask_domain="log",
+    ),
 }
-"""Front ends by name; `dcase2024` is the one of the 2024 and 2025 baselines."""
+"""Front ends by name.
+
+`dcase2024` is the one of the 2024 and 2025 baselines, `cpjku2023` the one of the winners of 2023.
+"""
 
 
 def front_end(name: str) -> FrontEnd:

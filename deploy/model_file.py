@@ -5,19 +5,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from deploy.errors import InputError
 from deploy.files import read_json, write_json
-from deploy.frontend import FrontEnd
+from deploy.frontend import FrontEnd, MaskDomain, Triangles
 
-KINDS = {"str": (str,), "int": (int,), "float": (int, float)}
+KINDS = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 """Types of a JSON value that stand for a field's type."""
+
+WORDS = {"Triangles": get_args(Triangles), "MaskDomain": get_args(MaskDomain)}
+"""Values of the fields that are one of a few words."""
 
 MAX_SETTING = 100_000
 """Above any number of a front end; a file with a larger one is damaged."""
+
+LOWEST = {"int": 1, "float": 0}
+LOWEST_OF = {"mean": -MAX_SETTING, "deviation": 1e-3}
+"""Of a field whose values begin elsewhere than those of its type."""
 
 MAX_WEIGHTS = 2**24
 """Of a mel filterbank, for the same reason; the 2024 baseline's has 2**19."""
@@ -73,18 +80,29 @@ def read_info(model: Path) -> ModelInfo:
 
 def _front_end(values: dict[str, Any]) -> FrontEnd:
     for field in fields(FrontEnd):
-        value, kinds = values[field.name], KINDS[str(field.type)]
-        if type(value) not in kinds:
-            raise TypeError(f"{field.name} is {value!r}, expected {field.type}")
-        if kinds != KINDS["str"] and not (kinds == KINDS["int"]) <= value <= MAX_SETTING:
-            raise TypeError(f"{field.name} is {value!r}, expected a positive number")
+        if field.default is MISSING or field.name in values:
+            _check(field, values[field.name])
     front_end = FrontEnd(**values)
-    fits = front_end.win_length <= front_end.n_fft <= 2 * front_end.rate_hz
+    fits = 1 < front_end.win_length <= front_end.n_fft <= 2 * front_end.rate_hz
     fits &= front_end.f_min_hz < front_end.f_max_hz <= front_end.rate_hz / 2
     fits &= front_end.n_mels <= front_end.n_fft // 2
+    fits &= front_end.pre_emphasis <= 1
     if not fits or front_end.n_mels * front_end.n_fft > MAX_WEIGHTS:
         raise TypeError("its numbers contradict each other")
     return front_end
+
+
+def _check(field: Field[Any], value: Any) -> None:
+    kind = str(field.type)
+    if kind in WORDS:
+        if value not in WORDS[kind]:
+            raise TypeError(f"{field.name} is {value!r}, expected {' or '.join(WORDS[kind])}")
+    elif type(value) not in KINDS[kind]:
+        raise TypeError(f"{field.name} is {value!r}, expected {kind}")
+    elif kind in LOWEST:
+        lowest = LOWEST_OF.get(field.name, LOWEST[kind])
+        if not lowest <= value <= MAX_SETTING:
+            raise TypeError(f"{field.name} is {value!r}, expected from {lowest} to {MAX_SETTING}")
 
 
 def _optional_count(content: dict[str, Any], key: str) -> int | None:

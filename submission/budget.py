@@ -20,6 +20,7 @@ from submission.verdict import Budget, deployment_notes, network_notes
 __all__ = ["Budget", "count_recipe", "render", "resolve", "to_json"]
 
 DEFAULT_FRONT_END: str = Recipe.model_fields["front_end"].default
+"""Whose log-mel a network of the user's own is counted on."""
 DEFAULT_PRECISION: str = Recipe.model_fields["precision"].default
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
@@ -37,8 +38,8 @@ def resolve(
             network's name, or `module:function` of the current folder; looked up in this order.
         precision: `fp32`, `fp16` or `int8`; by default the recipe's, or fp16 where there is none.
             A file has its own.
-        input_shape: log-mel (1, 1, mels, frames); by default the front end's. A run and a .tflite
-            file have their own.
+        input_shape: log-mel (1, 1, mels, frames); by default that of the recipe's front end, or of
+            the one that a network was published with. A run and a .tflite file have their own.
 
     Raises:
         InputError: nothing of that name, or something that cannot be counted.
@@ -81,9 +82,11 @@ def _run_budget(run: Run, precision: str | None, input_shape: Shape | None) -> B
 
 
 def _network_budget(target: str, precision: str | None, input_shape: Shape | None) -> Budget:
+    known = target in NETWORKS
+    front_end = NETWORKS[target].front_end if known else DEFAULT_FRONT_END
     counted = complexity.measure(
-        create(target) if target in NETWORKS else load_user_network(target),
-        input_shape or complexity.input_shape(DEFAULT_FRONT_END),
+        create(target) if known else load_user_network(target),
+        input_shape or complexity.input_shape(front_end),
         name=target,
         precision=precision or DEFAULT_PRECISION,
     )
