@@ -7,10 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx
+import onnxruntime
 import torch
 from torch import nn
 
 from deploy.files import replacing
+from quantize.ranges import DEFAULT_OBSERVER, Observer, Range, Tensors, observe
 
 OPSET = 18
 INPUT_NAME, OUTPUT_NAME = "log_mel", "logits"
@@ -38,12 +41,15 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
         program.save(str(temporary))
 
 
-def convert_int8(network: nn.Module, log_mels: np.ndarray, path: Path) -> None:
-    """Convert a network to int8 ONNX in QDQ form: true min/max ranges, weight scales per channel.
+def convert_int8(
+    network: nn.Module, log_mels: np.ndarray, path: Path, observer: Observer = DEFAULT_OBSERVER
+) -> None:
+    """Convert a network to int8 ONNX in QDQ form, with weight scales per channel.
 
     Args:
         network: in evaluation mode.
         log_mels: calibration clips (clips, 1, mels, frames), float32.
+        observer: how the ranges of the activations are chosen.
     """
     from onnxruntime.quantization import QuantFormat, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -52,20 +58,48 @@ def convert_int8(network: nn.Module, log_mels: np.ndarray, path: Path) -> None:
         exported, prepared = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
         export_float(network, log_mels[:1], exported)
         quant_pre_process(str(exported), str(prepared))
+        ranges = observe(_tensors(prepared), log_mels, observer)
         quantize_static(
             str(prepared),
             str(temporary),
-            _Reader(log_mels),
+            _OneClip(log_mels),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            extra_options={"TensorQuantOverrides": _overrides(ranges)},
         )
 
 
-class _Reader:
-    """Calibration clips in the form onnxruntime asks for: one dictionary of inputs at a time."""
+def _overrides(ranges: dict[str, Range]) -> dict[str, list[dict[str, np.float32]]]:
+    """Ranges in the form that onnxruntime takes."""
+    return {
+        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+        for name, (low, high) in ranges.items()
+    }
+
+
+def _tensors(model: Path) -> Tensors:
+    """What runs a clip and gives the input and the results of all operators."""
+    loaded = onnx.load(model)
+    names = [name for node in loaded.graph.node for name in node.output]
+    del loaded.graph.output[:]
+    loaded.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    session = onnxruntime.InferenceSession(
+        loaded.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+    def tensors(log_mel: np.ndarray) -> dict[str, np.ndarray]:
+        values = zip(names, session.run(None, {INPUT_NAME: log_mel}), strict=True)
+        floats = {name: value for name, value in values if value.dtype == np.float32}
+        return floats | {INPUT_NAME: log_mel}
+
+    return tensors
+
+
+class _OneClip:
+    """A calibration clip in the form onnxruntime asks for; the ranges come from elsewhere."""
 
     def __init__(self, log_mels: np.ndarray) -> None:
-        self._clips: Iterator[np.ndarray] = iter(log_mels)
+        self._clips: Iterator[np.ndarray] = iter(log_mels[:1])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         clip = next(self._clips, None)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from deploy.files import replacing
+from quantize.lean_file import write_lean
+from quantize.ranges import DEFAULT_OBSERVER, Observer, Tensors, observe
 
-Ranges = dict[str, Any]
-"""For each tensor of the graph, its smallest and largest value seen."""
 
-
-def convert_int8(network: nn.Module, log_mels: np.ndarray, path: Path) -> None:
-    """Convert a network to full-int8 TFLite: int8 input and output, scales per channel.
+def convert_int8(
+    network: nn.Module, log_mels: np.ndarray, path: Path, observer: Observer = DEFAULT_OBSERVER
+) -> None:
+    """Convert a network to full-int8 TFLite: int8 input and output, weight scales per channel.
 
     Args:
         network: in evaluation mode; its input becomes (1, mels, frames, 1).
         log_mels: calibration clips (clips, 1, mels, frames), float32.
+        observer: how the ranges of the activations are chosen.
     """
     with TemporaryDirectory() as folder, replacing(path) as temporary:
-        float_model = Path(folder) / "float.tflite"
-        _convert_float(network, log_mels[:1], float_model)
-        _quantize_static(float_model, channels_last(log_mels), temporary)
+        float_model, quantized = Path(folder) / "float.tflite", Path(folder) / "int8.tflite"
+        convert_float(network, log_mels[:1], float_model)
+        _quantize_static(float_model, log_mels, observer, quantized)
+        write_lean(quantized, temporary)
 
 
 def channels_last(log_mels: np.ndarray) -> np.ndarray:
@@ -34,38 +36,52 @@ def channels_last(log_mels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(log_mels.transpose(0, 2, 3, 1))
 
 
-def _convert_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
+def convert_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
+    """Convert a network in evaluation mode to float32 TFLite with input (1, mels, frames, 1)."""
     import litert_torch
 
     wrapped = litert_torch.to_channel_last_io(network, args=[0]).eval()
     litert_torch.convert(wrapped, (torch.from_numpy(channels_last(example)),)).export(str(path))
 
 
-def _quantize_static(float_model: Path, inputs: np.ndarray, path: Path) -> None:
+def _quantize_static(
+    float_model: Path, log_mels: np.ndarray, observer: Observer, path: Path
+) -> None:
     from ai_edge_quantizer import quantizer, recipe
 
     tool = quantizer.Quantizer(str(float_model))
     tool.load_quantization_recipe(recipe.static_wi8_ai8())
     signature, argument = _signature(float_model)
-    ranges: Ranges = {}
-    for clip in inputs:
-        _merge(ranges, tool.calibrate({signature: [{argument: clip[None]}]}))
-    tool.quantize(ranges).export_model(str(path), overwrite=True)
+    # One clip tells which tensors the tool wants to know. Its own ranges of many clips would be a
+    # moving average of theirs, which clips their extremes: on the baseline that is nine times less
+    # accurate in the logits than the true minimum and maximum.
+    statistics = tool.calibrate({signature: [{argument: channels_last(log_mels[:1])}]})
+    ranges = observe(_tensors(float_model, set(statistics)), log_mels, observer)
+    for name, (low, high) in ranges.items():
+        statistics[name]["min"] = np.full_like(statistics[name]["min"], low)
+        statistics[name]["max"] = np.full_like(statistics[name]["max"], high)
+    tool.quantize(statistics).export_model(str(path), overwrite=True)
 
 
-def _merge(ranges: Ranges, new: Ranges) -> None:
-    """Widen the ranges by those of one more clip.
+def _tensors(float_model: Path, names: set[str]) -> Tensors:
+    """What runs a clip and gives all tensors of those names."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    The quantizer's own way is a moving average of the clips' ranges, which clips their extremes:
-    on the baseline it is nine times less accurate in the logits than the true minimum and maximum.
-    """
-    for tensor, statistics in new.items():
-        if tensor in ranges and "min" in statistics:
-            statistics = statistics | {
-                "min": np.minimum(ranges[tensor]["min"], statistics["min"]),
-                "max": np.maximum(ranges[tensor]["max"], statistics["max"]),
-            }
-        ranges[tensor] = statistics
+    interpreter = Interpreter(
+        str(float_model),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    wanted = {t["name"]: t["index"] for t in interpreter.get_tensor_details() if t["name"] in names}
+
+    def tensors(log_mel: np.ndarray) -> dict[str, np.ndarray]:
+        interpreter.set_tensor(source, channels_last(log_mel))
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(index) for name, index in wanted.items()}
+
+    return tensors
 
 
 def _signature(model: Path) -> tuple[str, str]:
