@@ -143,12 +143,19 @@ def evaluate(options: argparse.Namespace) -> None:
 def quantize(options: argparse.Namespace) -> None:
     _keep_memory()
     from baseline.run import open_run
-    from quantize.quantization import quantize_run
+    from quantize.quantization import quantization_settings, quantize_run
     from submission.pipeline import open_data
 
+    if options.run.suffix in (".tflite", ".onnx"):
+        raise InputError(f"{options.run}: is an exported file; give the run folder it came from.")
     opened = open_run(options.run)
+    settings = quantization_settings(opened, options.method, options.set)
     dataset, store = open_data(opened, options.data, options.store)
-    for path in quantize_run(opened, dataset, store):
+    _say(f"quantize: {settings.method}, {settings.observer} ranges")
+    written = quantize_run(
+        opened, dataset, store, settings=settings, calibration=options.calibration
+    )
+    for path in written:
         _say(f"{path}: {path.stat().st_size:,} bytes")
 
 
@@ -292,6 +299,16 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
 
     quantizing = _verb(verbs, "quantize", quantize, "export to ONNX and int8 TFLite", "RUN")
     _add_run_options(quantizing)
+    quantizing.add_argument(
+        "--method",
+        choices=("ptq", "qat", "tuned"),
+        help="post-training, quantisation-aware, or neural-compressor's search "
+        "(default: the recipe's)",
+    )
+    quantizing.add_argument("--set", action="append", default=[], metavar="quantize.KEY=VALUE")
+    quantizing.add_argument(
+        "--calibration", type=Path, help="folder of recordings (default: training clips)"
+    )
 
     predicting = _verb(verbs, "predict", predict, "write the challenge's CSV", "RUN --audio DIR")
     predicting.add_argument("run", type=Path, metavar="RUN")

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from baseline.challenge import CLIP_SECONDS, MAX_MACS, MAX_MODEL_BYTES
 from baseline.liveness import Step, peak
 from deploy.errors import InputError
-from deploy.frontend import front_end
+from deploy.frontend import FrontEnd, front_end
 
 BITS = {"fp32": 32, "fp16": 16, "int8": 8}
 """Bits of a parameter at each precision."""
@@ -126,7 +126,7 @@ def model_bytes(values: int, precision: str) -> int:
     return values * BITS[precision] // 8
 
 
-def input_shape(front_end_name: str) -> tuple[int, int, int, int]:
+def input_shape(front_end_name: str | FrontEnd) -> tuple[int, int, int, int]:
     """Shape (1, 1, mels, frames) of the log-mel of one clip."""
     spec = front_end(front_end_name)
     return 1, 1, spec.n_mels, spec.frames(CLIP_SECONDS * spec.rate_hz)

@@ -11,8 +11,8 @@ CLIPS_AT_ONCE = 8
 """Clips transformed together: their frames then stay in the processor's cache."""
 
 
-def create(name: str) -> LogMel:
-    """The front end of that name as a torch module.
+def create(name: str | FrontEnd) -> LogMel:
+    """The front end of that name, or one of your own, as a torch module.
 
     Raises:
         InputError: no such front end.

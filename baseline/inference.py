@@ -14,6 +14,7 @@ from baseline.challenge import SCENES
 from baseline.clip_audio import FULL_SCALE
 from baseline.features import LogMel
 from deploy.classifier import one_second_windows, softmax
+from deploy.frontend import FrontEnd
 
 BATCH_CLIPS = 64
 
@@ -70,7 +71,7 @@ class TorchClassifier:
     tests at half precision.
     """
 
-    def __init__(self, network: nn.Module, front_end: str, dtype: torch.dtype) -> None:
+    def __init__(self, network: nn.Module, front_end: str | FrontEnd, dtype: torch.dtype) -> None:
         self.labels: tuple[str, ...] = SCENES
         self._features = features.create(front_end)
         self.front_end = self._features.front_end

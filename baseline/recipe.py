@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import re
 import reprlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from deploy.errors import InputError, suggestion
+from deploy.frontend import FrontEnd
+from deploy.model_file import read_front_end
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 
 Precision = Literal["fp32", "fp16", "int8"]
 
-SYSTEM_OF_PRECISION: dict[Precision, str] = {
-    "fp32": "torch-fp32",
-    "fp16": "torch-fp16",
-    "int8": "tflite-int8",
+FLOAT_SYSTEM_OF_PRECISION = {"fp32": "torch-fp32", "fp16": "torch-fp16"}
+"""The system that is submitted at each precision but int8."""
+
+
+QuantizationMethod = Literal["ptq", "qat", "tuned"]
+
+INT8_SYSTEM_OF_METHOD: dict[QuantizationMethod, str] = {
+    "ptq": "tflite-int8",
+    "qat": "tflite-int8-qat",
+    "tuned": "onnx-int8-tuned",
 }
-"""The evaluated system whose predictions are submitted at each precision."""
+"""The int8 system of each method that is submitted."""
 
 
 class RecipeLoader(yaml.SafeLoader):
@@ -40,6 +57,19 @@ def _plain(name: str) -> str:
             f"found {name!r}, expected a name without slashes, not beginning with a dot"
         )
     return name
+
+
+def _front_end(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    try:
+        if unknown := sorted(set(value) - {field.name for field in fields(FrontEnd)}):
+            raise TypeError(f"'{unknown[0]}' is unknown")
+        return read_front_end(value)
+    except KeyError as error:
+        raise ValueError(f"{error} is missing") from error
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 class Section(BaseModel):
@@ -84,9 +114,25 @@ class Training(Section):
 
 
 class Quantization(Section):
-    """How the int8 files are calibrated."""
+    """How the int8 files are made."""
 
+    method: QuantizationMethod = "ptq"
+    """Whose int8 files are submitted where the precision is int8."""
     calibration_clips: int = Field(200, ge=10)
+    observer: Literal["minmax", "percentile", "mse"] = "minmax"
+    """How the range of an activation is chosen; see `quantize.ranges.Observer`."""
+    percentile: float = Field(99.99, gt=50, le=100)
+    """What the percentile observer keeps, on either side."""
+    qat: Training = Training(
+        epochs=5, batch_size=64, learning_rate=3e-5, weight_decay=0.0, warmup_share=0.0
+    )
+    """Quantisation-aware training, which starts from the trained float network."""
+    qat_frozen_epochs: int = Field(2, ge=1)
+    """Last epochs of it, in which the ranges of the activations stay as they are."""
+    held_out_clips: int = Field(200, ge=10)
+    """Training clips that neural-compressor measures a drop in accuracy on."""
+    tolerable_drop: float = Field(0.005, ge=0, lt=1)
+    """Drop in accuracy on them at which its search may end, as a share of one."""
 
 
 class Recipe(Section):
@@ -95,7 +141,8 @@ class Recipe(Section):
     name: Annotated[str, AfterValidator(_plain)]
     """Part of the run folder's name."""
     network: str = "baseline2024"
-    front_end: str = "dcase2024"
+    front_end: Annotated[str | FrontEnd, BeforeValidator(_front_end)] = "dcase2024"
+    """A registered front end's name, or the numbers of one of your own."""
     precision: Precision = "fp16"
     train: Training
     augment: Augmentation = Augmentation()
@@ -104,7 +151,9 @@ class Recipe(Section):
     @property
     def submitted_system(self) -> str:
         """Name of the evaluated system that is submitted, such as `torch-fp16`."""
-        return SYSTEM_OF_PRECISION[self.precision]
+        if self.precision == "int8":
+            return INT8_SYSTEM_OF_METHOD[self.quantize.method]
+        return FLOAT_SYSTEM_OF_PRECISION[self.precision]
 
 
 def recipe_names() -> list[str]:

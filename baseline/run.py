@@ -19,7 +19,9 @@ from deploy.machine import describe
 
 VERSIONED_PACKAGES = (
     "torch",
+    "torchao",
     "lightning",
+    "neural-compressor",
     "onnxruntime",
     "litert-torch",
     "ai-edge-quantizer",
@@ -79,8 +81,22 @@ class Run:
 
     @property
     def calibration_file(self) -> Path:
-        """The training clips that calibrated the int8 files, a name a line."""
+        """The clips that calibrated the int8 files, a name a line."""
         return self.folder / "calibration_clips.txt"
+
+    def quantization_file(self, method: str) -> Path:
+        """How a method of quantisation made its int8 files: settings, clips, versions."""
+        return self.folder / "quantization" / f"{method}.json"
+
+    @property
+    def qat_checkpoint_file(self) -> Path:
+        """State of a quantisation-aware training that has not ended; removed when it has."""
+        return self.folder / "quantization" / "qat-checkpoint.pt"
+
+    @property
+    def qat_history_file(self) -> Path:
+        """Learning curve of the quantisation-aware training: a row an epoch."""
+        return self.folder / "quantization" / "qat-history.csv"
 
     @property
     def quantize_log(self) -> Path:

@@ -190,12 +190,14 @@ FRONT_ENDS = {
 """
 
 
-def front_end(name: str) -> FrontEnd:
-    """The front end of that name.
+def front_end(name: str | FrontEnd) -> FrontEnd:
+    """The front end of that name; one of your own is given back as it is.
 
     Raises:
         InputError: no such front end.
     """
+    if isinstance(name, FrontEnd):
+        return name
     if name not in FRONT_ENDS:
         raise InputError(f"front end '{name}' is unknown; choose one of {', '.join(FRONT_ENDS)}.")
     return FRONT_ENDS[name]

@@ -68,7 +68,7 @@ def read_info(model: Path) -> ModelInfo:
         labels = tuple(str(label) for label in content["labels"])
         return ModelInfo(
             labels,
-            _front_end(content["front_end"]),
+            read_front_end(content["front_end"]),
             _optional_count(content, "trained_parameters"),
             _optional_count(content, "trained_macs"),
         )
@@ -78,7 +78,13 @@ def read_info(model: Path) -> ModelInfo:
         ) from error
 
 
-def _front_end(values: dict[str, Any]) -> FrontEnd:
+def read_front_end(values: dict[str, Any]) -> FrontEnd:
+    """A front end from its numbers by name.
+
+    Raises:
+        KeyError: a number is missing.
+        TypeError: a number is not one, or they contradict each other.
+    """
     for field in fields(FrontEnd):
         if field.default is MISSING or field.name in values:
             _check(field, values[field.name])

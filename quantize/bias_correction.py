@@ -24,10 +24,15 @@ Converter = Callable[[nn.Module, np.ndarray, Path], None]
 
 
 def convert_corrected(
-    convert: Converter, network: nn.Module, log_mels: np.ndarray, path: Path
+    convert: Converter,
+    network: nn.Module,
+    log_mels: np.ndarray,
+    path: Path,
+    reference: nn.Module | None = None,
 ) -> None:
     """Convert, measure the mean error of the logits, and convert again without it.
 
+    The error is that against the reference, by default the network itself.
     A network whose last layer has no bias of one value a class is converted as it is.
     """
     bias = output_bias(network, log_mels)
@@ -37,7 +42,7 @@ def convert_corrected(
     with TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         convert(network, log_mels, trial)
-        error = mean_error(network, trial, log_mels)
+        error = mean_error(reference or network, trial, log_mels)
     convert(shifted(network, bias, -error), log_mels, path)
 
 

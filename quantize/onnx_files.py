@@ -24,11 +24,31 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
 
     Args:
         network: in evaluation mode.
-        example: log-mel of shape (1, 1, mels, frames).
+        example: log-mels (clips, 1, mels, frames).
     """
+    with replacing(path) as temporary:
+        _export(network, example, temporary)
+
+
+def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
+    """Export a graph that quantises and dequantises as QDQ int8 ONNX with a free batch size.
+
+    torch writes the weights in float with their quantisation behind them; onnxruntime's basic
+    optimisations store its result instead.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory() as folder, replacing(path) as temporary:
+        whole = Path(folder) / "whole.onnx"
+        _export(graph, example, whole)
+        options.optimized_model_filepath = str(temporary)
+        onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
+
+
+def _export(network: nn.Module, example: np.ndarray, path: Path) -> None:
     program = torch.onnx.export(
         network,
-        (torch.from_numpy(example),),
+        (torch.from_numpy(np.concatenate([example, example])[:2]),),
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT_NAME],
@@ -37,8 +57,7 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
         verbose=False,
     )
     assert program is not None
-    with replacing(path) as temporary:
-        program.save(str(temporary))
+    program.save(str(path))
 
 
 def convert_int8(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from baseline import models
 from baseline.inference import TorchClassifier
+from baseline.recipe import QuantizationMethod
 from baseline.run import Run
 from deploy.classifier import Classifier
 from deploy.errors import InputError
@@ -19,8 +21,15 @@ from deploy.frontend import FrontEnd
 
 FLOAT_SYSTEM = "torch-fp32"
 TORCH_DTYPES = {FLOAT_SYSTEM: torch.float32, "torch-fp16": torch.float16}
-SYSTEMS = (*TORCH_DTYPES, "onnx-fp32", "onnx-int8", "tflite-int8")
-"""Backend and precision of everything that a run can be evaluated as."""
+FILES_OF_METHOD: dict[QuantizationMethod, tuple[str, ...]] = {
+    "ptq": ("onnx-int8", "tflite-int8"),
+    "qat": ("onnx-int8-qat", "tflite-int8-qat"),
+    "tuned": ("onnx-int8-tuned",),
+}
+"""The int8 systems that each method of quantisation makes."""
+
+SYSTEMS = (*TORCH_DTYPES, "onnx-fp32", *chain.from_iterable(FILES_OF_METHOD.values()))
+"""Backend, precision and method of everything that a run can be evaluated as."""
 
 MAX_REASON = 200
 """Characters shown of torch's list of what does not fit."""

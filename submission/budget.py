@@ -7,6 +7,7 @@ from pathlib import Path
 from baseline import complexity
 from baseline.complexity import BITS, Complexity
 from baseline.models import NETWORKS, create
+from baseline.models.user_network import load_user_network
 from baseline.recipe import Recipe, load_recipe, recipe_names
 from baseline.run import Run, open_run
 from deploy.errors import InputError, suggestion
@@ -14,7 +15,6 @@ from quantize.file_complexity import measure_file
 from quantize.systems import available_systems
 from submission.budget_text import render, to_json
 from submission.file_budget import MODEL_SUFFIXES, file_budget
-from submission.user_network import load_user_network
 from submission.verdict import Budget, deployment_notes, network_notes
 
 __all__ = ["Budget", "count_recipe", "render", "resolve", "to_json"]

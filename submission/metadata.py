@@ -38,11 +38,14 @@ PRECISION_TAGS: dict[Precision, list[str]] = {
 }
 """How complexity is managed at each precision."""
 
-PIPELINE_TAGS: dict[Precision, str] = {
-    "fp32": "training",
-    "fp16": "training, conversion to 16 bit",
-    "int8": "training, post-training quantization",
+PIPELINE_TAGS = {
+    "torch-fp32": "training",
+    "torch-fp16": "training, conversion to 16 bit",
+    "tflite-int8": "training, post-training quantization",
+    "tflite-int8-qat": "training, quantization-aware training",
+    "onnx-int8-tuned": "training, post-training quantization",
 }
+"""How each system that can be submitted comes about."""
 
 
 def build_metadata(team: Team, runs: Sequence[Run]) -> Metadata:
@@ -94,7 +97,7 @@ def description_tags(recipe: Recipe, team: Team) -> dict[str, Any]:
         machine_learning_method=METHOD_TAGS.get(recipe.network, "CNN"),
         external_data_usage="dataset" if team.external_datasets else None,
         complexity_management=", ".join(PRECISION_TAGS[recipe.precision]),
-        pipeline=PIPELINE_TAGS[recipe.precision],
+        pipeline=PIPELINE_TAGS[recipe.submitted_system],
         framework="pytorch",
         split_adaptations=None,
         system_adaptations=None,

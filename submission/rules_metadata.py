@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES, SCENES, SPLITS
-from baseline.recipe import SYSTEM_OF_PRECISION
+from baseline.recipe import Precision
 from submission.faults import Fault
 from submission.metadata_model import Metadata, Score, split_key
 from submission.safe_yaml import Document, KeyPath, read_yaml
@@ -16,7 +16,7 @@ from submission.schema import problems
 ACCURACY_TOLERANCE = 0.1
 """Percentage points by which rounded accuracies may disagree."""
 
-BITS = sorted(int(re.sub(r"\D", "", precision)) for precision in SYSTEM_OF_PRECISION)
+BITS = sorted(int(re.sub(r"\D", "", precision)) for precision in get_args(Precision))
 """Bits of a parameter; a precision's name ends in them."""
 
 COMPLEXITY: KeyPath = ("system", "complexity")

@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from baseline import models
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
+from baseline.loop import augmented_log_mel, learning_rate_factor
 from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
 from baseline.store import prepare
-from baseline.training import augmented_log_mel, learning_rate_factor, train
+from baseline.training import train
 from deploy.errors import InputError
 from deploy.frontend import FRONT_ENDS
 
@@ -74,13 +75,13 @@ def test_stopped_between_epochs_and_resumed_gives_the_same_bits(start, monkeypat
     whole = start("whole")
     saves = []
 
-    def save_and_stop(run, state, original=sys.modules["baseline.training"]._save):
-        original(run, state)
+    def save_and_stop(course, state, original=sys.modules["baseline.loop"].save):
+        original(course, state)
         saves.append(state.epochs_done)
         if len(saves) < 3:
             raise StoppedError
 
-    monkeypatch.setattr("baseline.training._save", save_and_stop)
+    monkeypatch.setattr("baseline.loop.save", save_and_stop)
     for _ in range(2):
         with pytest.raises(StoppedError):
             start("stopped")
@@ -166,7 +167,7 @@ def test_augmentation_can_be_switched_off():
     recipe = load_recipe("small", [*off, "augment.mixstyle_probability=0"])
     front_end = create_features("dcase2024")
     waves = torch.randint(-3000, 3000, (2, 1, 32_000), dtype=torch.int16)
-    plain = augmented_log_mel(waves, front_end, recipe, np.random.default_rng(0))
+    plain = augmented_log_mel(waves, front_end, recipe.augment, np.random.default_rng(0))
     torch.testing.assert_close(plain, front_end(waves.float() / 32_768))
 
 
@@ -176,7 +177,7 @@ def test_masked_mels_have_the_front_ends_mask_value(name):
     recipe = load_recipe("small", [*off, "augment.frequency_mask_mels=200"])
     front_end = create_features(name)
     waves = torch.randint(-3000, 3000, (8, 1, 32_000), dtype=torch.int16)
-    log_mel = augmented_log_mel(waves, front_end, recipe, np.random.default_rng(0))
+    log_mel = augmented_log_mel(waves, front_end, recipe.augment, np.random.default_rng(0))
     changed = log_mel != front_end(waves.float() / 32_768)
     assert 0 < changed.float().mean() < 1
     assert torch.equal(changed.all(-1), changed.any(-1))  # whole mels

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import nn
 
 from baseline.models import baseline2024, cpmobile2023
+from baseline.models.user_network import load_user_network
 from deploy.errors import InputError, suggestion
 
 
@@ -26,15 +27,24 @@ NETWORKS = {
 }
 
 
+FLOAT_MODULES: tuple[type[nn.Module], ...] = (cpmobile2023.GRN,)
+"""Kinds of modules that stay in float between dequantise and quantise in an int8 network."""
+
+
 def create(name: str) -> nn.Module:
-    """A freshly initialised network of that name, in training mode.
+    """A freshly initialised network, in training mode.
+
+    Args:
+        name: one of `NETWORKS`, or `module:function` of the current folder.
 
     Raises:
         InputError: no such network.
     """
+    if ":" in name:
+        return load_user_network(name)
     if name not in NETWORKS:
         raise InputError(
-            f"network '{name}' is unknown; choose one of {', '.join(NETWORKS)}"
+            f"network '{name}' is unknown; choose module:function or one of {', '.join(NETWORKS)}"
             f"{suggestion(name, NETWORKS)}"
         )
     return NETWORKS[name].build()

@@ -1,0 +1,237 @@
+"""The loop over epochs that float and quantisation-aware training share.
+
+It runs on Lightning Fabric, can be stopped at any moment, and then goes on where it was.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from baseline.augment import freq_mixstyle, mask_frequencies, roll
+from baseline.clips import Dataset
+from baseline.features import LogMel
+from baseline.inference import Clips, to_float
+from baseline.progress import progress_bar
+from baseline.recipe import Augmentation, Training
+from baseline.store import Store
+from deploy.errors import InputError
+from deploy.files import replacing, write_bytes
+
+Row = dict[str, float]
+"""One epoch of the learning curve."""
+
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""From a batch's logits (batch, classes), labels (batch,) and log-mel to a scalar."""
+
+
+@dataclass
+class State:
+    """What a training consists of between two epochs."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    history: list[Row] = field(default_factory=list)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a training is to do, and the two files in which it is kept."""
+
+    title: str
+    settings: Training
+    augment: Augmentation
+    seed: int
+    loss: Loss
+    checkpoint_file: Path
+    """The state after the last whole epoch."""
+    history_file: Path
+    """The learning curve: a row an epoch."""
+
+
+def run_epochs(
+    course: Course,
+    fabric: Fabric,
+    state: State,
+    front_end: LogMel,
+    training_set: LabelledClips,
+    *,
+    before_epoch: Callable[[int], None] = lambda epoch: None,
+    after_epoch: Callable[[Row], Row] = lambda row: row,
+    show_progress: bool = True,
+) -> None:
+    """Train to the last epoch, from where the checkpoint file left off.
+
+    The state is saved after every epoch and each epoch draws from its own generator, so a
+    training that was stopped and started again ends with the weights of one that was not (on
+    one machine, with the same number of threads).
+
+    Args:
+        before_epoch: called with the epoch's index.
+        after_epoch: may add columns to the epoch's row.
+
+    Raises:
+        InputError: a corrupt checkpoint, a loss that is not finite, or a full disk.
+    """
+    resume(course.checkpoint_file, state)
+    epochs = course.settings.epochs
+    progress = progress_bar(
+        epochs, course.title, "epoch", show=show_progress, done=state.epochs_done
+    )
+    with progress:
+        for epoch in range(state.epochs_done, epochs):
+            before_epoch(epoch)
+            row = _train_epoch(course, fabric, state, front_end, training_set, epoch)
+            _require_finite(course, row)
+            state.history.append(after_epoch(row))
+            save(course, state)
+            progress.set_postfix(loss=f"{row['train_loss']:.3f}", refresh=False)
+            progress.update()
+
+
+class LabelledClips:
+    """Clips with their labels and devices."""
+
+    def __init__(
+        self, dataset: Dataset, store: Store, rows: np.ndarray, device: torch.device
+    ) -> None:
+        chosen = dataset.clips.iloc[rows]
+        self.clips = Clips(store.samples, store.positions(chosen.filename), device)
+        self.labels = chosen.label.to_numpy()
+        self.devices = chosen.device.to_list()
+
+
+def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Linear from 0 to 1 over the warm-up, then half a cosine down to 0."""
+    if step < warmup_steps:
+        return step / warmup_steps
+    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def augmented_log_mel(
+    waves: torch.Tensor, front_end: LogMel, augment: Augmentation, rng: np.random.Generator
+) -> torch.Tensor:
+    """Log-mel of int16 waves under roll, frequency mask and Freq-MixStyle."""
+    spec = front_end.front_end
+    if augment.roll_seconds:
+        waves = roll(waves, round(augment.roll_seconds * spec.rate_hz), rng)
+    log_mel = front_end(to_float(waves))
+    if augment.frequency_mask_mels:
+        log_mel = mask_frequencies(log_mel, augment.frequency_mask_mels, spec.mask_value, rng)
+    if augment.mixstyle_probability:
+        probability, alpha = augment.mixstyle_probability, augment.mixstyle_alpha
+        log_mel = freq_mixstyle(log_mel, probability, alpha, rng)
+    return log_mel
+
+
+def _train_epoch(
+    course: Course,
+    fabric: Fabric,
+    state: State,
+    front_end: LogMel,
+    training_set: LabelledClips,
+    epoch: int,
+) -> Row:
+    started = time.perf_counter()
+    rng = np.random.default_rng([course.seed, epoch])
+    batches = list(_shuffled_batches(len(training_set.labels), course.settings.batch_size, rng))
+    total_steps = course.settings.epochs * len(batches)
+    warmup_steps = course.settings.warmup(total_steps)
+    state.network.train()
+    loss_sum, correct = 0.0, 0
+    for number, batch in enumerate(batches):
+        factor = learning_rate_factor(epoch * len(batches) + number, warmup_steps, total_steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = course.settings.learning_rate * factor
+        log_mel = augmented_log_mel(training_set.clips.waves(batch), front_end, course.augment, rng)
+        labels = torch.from_numpy(training_set.labels[batch]).to(log_mel.device)
+        logits = state.network(log_mel.contiguous(memory_format=torch.channels_last))
+        loss = course.loss(logits, labels, log_mel)
+        state.optimizer.zero_grad()
+        fabric.backward(loss)
+        state.optimizer.step()
+        loss_sum += loss.item() * len(batch)
+        correct += int((logits.argmax(1) == labels).sum())
+    clips = len(training_set.labels)
+    return {
+        "epoch": epoch + 1,
+        "train_loss": loss_sum / clips,
+        "train_accuracy": correct / clips,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _require_finite(course: Course, row: Row) -> None:
+    if not math.isfinite(row["train_loss"]):
+        raise InputError(
+            f"{course.history_file.parent}: found a loss of {row['train_loss']} in epoch "
+            f"{row['epoch']}, expected a finite one; train in another folder with a smaller "
+            "learning rate."
+        )
+
+
+def _shuffled_batches(
+    clips: int, batch_size: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    order = rng.permutation(clips)
+    for start in range(0, clips, batch_size):
+        yield order[start : start + batch_size]
+
+
+def save(course: Course, state: State) -> None:
+    """Write the state and the learning curve."""
+    buffer = io.BytesIO()  # torch's own writer hides the reason where the disk is full
+    torch.save(
+        {
+            "network": state.network.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "history": state.history,
+            "threads": torch.get_num_threads(),
+        },
+        buffer,
+    )
+    write_bytes(course.checkpoint_file, buffer.getvalue())
+    with replacing(course.history_file) as temporary:
+        pd.DataFrame(state.history).to_csv(temporary, index=False)
+
+
+def resume(checkpoint: Path, state: State) -> None:
+    """Take over the state from a checkpoint, if there is one.
+
+    Raises:
+        InputError: damaged.
+    """
+    if not checkpoint.is_file():
+        return
+    try:
+        saved = torch.load(checkpoint, weights_only=True)
+        state.network.load_state_dict(saved["network"])
+        state.optimizer.load_state_dict(saved["optimizer"])
+        state.history, threads = list(saved["history"]), int(saved["threads"])
+    except Exception as error:  # a damaged file raises whatever it leads to
+        raise InputError(
+            f"{checkpoint}: is damaged and cannot be resumed from; "
+            "remove it to train from the beginning."
+        ) from error
+    if threads != torch.get_num_threads():
+        warnings.warn(
+            f"{checkpoint}: was written with {threads} threads, now there are "
+            f"{torch.get_num_threads()}; the weights may differ in the last bits.",
+            stacklevel=2,
+        )

@@ -1,0 +1,237 @@
+"""Quantisation-aware training: the network learns to be right in spite of rounding.
+
+torchao's PT2E puts fake quantisers into the exported graph of a trained network. The graph is then
+trained to decide as the float network does, and becomes both a TFLite and an ONNX file.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import fx, nn
+
+from baseline import features
+from baseline.loop import Course, LabelledClips, State, run_epochs
+from baseline.models import FLOAT_MODULES
+from baseline.recipe import Quantization
+from baseline.run import Run
+from deploy.files import make_folder, replacing
+from quantize import onnx_files, tflite_files
+from quantize.lean_file import write_lean
+from quantize.quiet import output_to
+from quantize.ranges import Observer, Tensors, observe
+from quantize.weight_rounding import round_weights
+
+
+def train_qat(
+    run: Run,
+    network: nn.Module,
+    training_set: LabelledClips,
+    log_mels: np.ndarray,
+    settings: Quantization,
+    *,
+    show_progress: bool = True,
+) -> fx.GraphModule:
+    """Fine-tune a trained network with fake quantisers, from where a stopped training was.
+
+    Weights start where post-training quantisation rounds them. The ranges of the activations are
+    observed on the calibration clips before each epoch but the last `qat_frozen_epochs`. Batch
+    norm is folded into the convolutions first: its statistics stay as trained throughout.
+
+    Args:
+        network: the run's, in evaluation mode.
+        log_mels: calibration clips (clips, 1, mels, frames), float32.
+
+    Returns:
+        The trained graph, for `write_tflite` and `write_onnx`.
+
+    Raises:
+        InputError: a corrupt checkpoint, or a full disk.
+    """
+    fabric = Fabric(accelerator="auto", devices=1)
+    with output_to(run.quantize_log):
+        prepared = prepare(round_weights(network, torch.from_numpy(log_mels)), log_mels[:2])
+    optimizer = torch.optim.AdamW(
+        prepared.parameters(), settings.qat.learning_rate, weight_decay=settings.qat.weight_decay
+    )
+    state = State(*fabric.setup(prepared, optimizer))
+    observer = Observer(settings.observer, settings.percentile)
+
+    def observe_ranges(epoch: int) -> None:
+        if epoch == 0 or epoch < settings.qat.epochs - settings.qat_frozen_epochs:
+            set_ranges(prepared, log_mels, observer)
+
+    make_folder(run.qat_checkpoint_file.parent)
+    run_epochs(
+        _course(run, settings, copy.deepcopy(network).to(fabric.device)),
+        fabric,
+        state,
+        features.create(run.recipe.front_end).to(fabric.device),
+        training_set,
+        before_epoch=observe_ranges,
+        show_progress=show_progress,
+    )
+    return prepared.cpu()
+
+
+def prepare(network: nn.Module, example: np.ndarray) -> fx.GraphModule:
+    """The exported graph of a network in evaluation mode, with fake quantisers.
+
+    Args:
+        example: two log-mels (2, 1, mels, frames); with one, torch would fix the batch size.
+    """
+    from torchao.quantization.pt2e import allow_exported_model_train_eval
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+    from torchao.quantization.pt2e.utils import _fuse_conv_bn_
+
+    batch = ({0: torch.export.Dim("batch")},)
+    exported = torch.export.export(network, (torch.from_numpy(example),), dynamic_shapes=batch)
+    graph = exported.module(check_guards=False)
+    _fuse_conv_bn_(graph)
+    prepared = prepare_qat_pt2e(graph, make_quantizer())
+    return allow_exported_model_train_eval(prepared)
+
+
+def make_quantizer() -> Any:
+    """Full int8 as TFLite understands it: activations per tensor, weights per channel.
+
+    torchao's fused fake quantiser, litert-torch's choice, rounds weights on another grid than the
+    converted graph has (its scale is the largest weight over 128, not 127): what is trained would
+    not be what runs. Its smallest scale of 2**-12 is more than weights folded with batch norm need.
+    """
+    from litert_torch.quantize.pt2e_quantizer import (
+        PT2EQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.fake_quantize import FakeQuantize
+    from torchao.quantization.pt2e.observer import (
+        MovingAverageMinMaxObserver,
+        MovingAveragePerChannelMinMaxObserver,
+    )
+
+    config = get_symmetric_quantization_config(is_per_channel=True, is_qat=True)
+    activations = replace(
+        config.input_activation,
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=MovingAverageMinMaxObserver),
+    )
+    weights = replace(
+        config.weight,
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(
+            observer=MovingAveragePerChannelMinMaxObserver,
+            averaging_constant=1.0,  # the weights as they are now
+        ),
+    )
+    config = replace(
+        config, input_activation=activations, output_activation=activations, weight=weights
+    )
+    quantizer = PT2EQuantizer().set_global(config)
+    quantizer.STATIC_QAT_ONLY_OPS = []  # patterns with batch norm, which was folded
+    for kind in FLOAT_MODULES:
+        quantizer.set_module_type(kind, None)
+    return quantizer
+
+
+def set_ranges(prepared: fx.GraphModule, log_mels: np.ndarray, observer: Observer) -> None:
+    """Observe the activations of the float graph and fix the fake quantisers' ranges."""
+    quantizers = _activation_quantizers(prepared)
+    _pretend(prepared, False)
+    ranges = observe(_tensors(prepared, quantizers), log_mels, observer)
+    _pretend(prepared, True)
+    for name, (low, high) in ranges.items():
+        quantizer = quantizers[name]
+        quantizer.disable_observer()
+        device = quantizer.scale.device
+        quantizer.activation_post_process.min_val = torch.tensor(low, device=device)
+        quantizer.activation_post_process.max_val = torch.tensor(high, device=device)
+        scale, zero_point = quantizer.calculate_qparams()
+        quantizer.scale.copy_(scale)
+        quantizer.zero_point.copy_(zero_point)
+
+
+def write_tflite(prepared: fx.GraphModule, example: np.ndarray, path: Path) -> None:
+    """Write the trained graph as full-int8 TFLite with input (1, mels, frames, 1)."""
+    import litert_torch
+    from litert_torch.quantize.quant_config import QuantConfig
+
+    wrapped = litert_torch.to_channel_last_io(converted(prepared), args=[0])
+    example = tflite_files.channels_last(example[:1])
+    with TemporaryDirectory() as folder, replacing(path) as temporary:
+        whole = Path(folder) / "whole.tflite"
+        quantizer = QuantConfig(pt2e_quantizer=make_quantizer())
+        litert_torch.convert(wrapped, (torch.from_numpy(example),), quant_config=quantizer).export(
+            str(whole)
+        )
+        write_lean(whole, temporary)
+
+
+def write_onnx(prepared: fx.GraphModule, example: np.ndarray, path: Path) -> None:
+    """Write the trained graph as QDQ int8 ONNX with a free batch size."""
+    onnx_files.export_quantized(converted(prepared), example, path)
+
+
+def converted(prepared: fx.GraphModule) -> fx.GraphModule:
+    """A copy of the trained graph that quantises and dequantises instead of pretending to."""
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
+
+    return convert_pt2e(copy.deepcopy(prepared), fold_quantize=False)
+
+
+def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
+    def loss(logits: torch.Tensor, _: torch.Tensor, log_mel: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            target = teacher(log_mel).log_softmax(1)
+        return nn.functional.kl_div(
+            logits.log_softmax(1), target, log_target=True, reduction="batchmean"
+        )
+
+    return Course(
+        title=f"quantise {run.folder.name}",
+        settings=settings.qat,
+        augment=run.recipe.augment,
+        seed=run.seed,
+        loss=loss,
+        checkpoint_file=run.qat_checkpoint_file,
+        history_file=run.qat_history_file,
+    )
+
+
+def _pretend(prepared: fx.GraphModule, enabled: bool) -> None:
+    for module in prepared.modules():
+        if hasattr(module, "fake_quant_enabled"):
+            module.fake_quant_enabled.fill_(int(enabled))  # type: ignore[operator]
+
+
+def _activation_quantizers(prepared: fx.GraphModule) -> dict[str, Any]:
+    return {
+        name: module
+        for name, module in prepared.named_modules()
+        if hasattr(module, "fake_quant_enabled") and not module.is_per_channel
+    }
+
+
+def _tensors(prepared: fx.GraphModule, quantizers: dict[str, Any]) -> Tensors:
+    """What runs a clip and gives all that reaches each of the quantisers."""
+    device = next(prepared.parameters()).device
+
+    @torch.no_grad()
+    def tensors(log_mel: np.ndarray) -> dict[str, np.ndarray]:
+        seen: dict[str, list[np.ndarray]] = {name: [] for name in quantizers}
+        hooks = [
+            module.register_forward_pre_hook(
+                lambda _, inputs, name=name: seen[name].append(inputs[0].cpu().numpy().ravel())
+            )
+            for name, module in quantizers.items()
+        ]
+        prepared(torch.from_numpy(log_mel).to(device))
+        for hook in hooks:
+            hook.remove()
+        return {name: np.concatenate(values) for name, values in seen.items()}
+
+    return tensors
