@@ -113,6 +113,18 @@ class Training(Section):
         return round((self.warmup_share or 0.0) * total_steps)
 
 
+class FineTuning(Training):
+    """A short training that keeps close to where it starts."""
+
+    epochs: int = Field(5, ge=1)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(3e-5, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    warmup_share: float | None = Field(0.0, ge=0, lt=1)
+    frozen_epochs: int = Field(2, ge=1)
+    """Last epochs, in which the ranges of the activations stay as they are."""
+
+
 class Quantization(Section):
     """How the int8 files are made."""
 
@@ -123,12 +135,8 @@ class Quantization(Section):
     """How the range of an activation is chosen; see `quantize.ranges.Observer`."""
     percentile: float = Field(99.99, gt=50, le=100)
     """What the percentile observer keeps, on either side."""
-    qat: Training = Training(
-        epochs=5, batch_size=64, learning_rate=3e-5, weight_decay=0.0, warmup_share=0.0
-    )
+    qat: FineTuning = FineTuning()
     """Quantisation-aware training, which starts from the trained float network."""
-    qat_frozen_epochs: int = Field(2, ge=1)
-    """Last epochs of it, in which the ranges of the activations stay as they are."""
     held_out_clips: int = Field(200, ge=10)
     """Training clips that neural-compressor measures a drop in accuracy on."""
     tolerable_drop: float = Field(0.005, ge=0, lt=1)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from deploy.files import replacing
+from quantize.float_modules import onnx_results
 from quantize.ranges import DEFAULT_OBSERVER, Observer, Range, Tensors, observe
 
 OPSET = 18
@@ -65,6 +66,8 @@ def convert_int8(
 ) -> None:
     """Convert a network to int8 ONNX in QDQ form, with weight scales per channel.
 
+    The modules of `quantize.float_modules` compute in float.
+
     Args:
         network: in evaluation mode.
         log_mels: calibration clips (clips, 1, mels, frames), float32.
@@ -84,8 +87,19 @@ def convert_int8(
             _OneClip(log_mels),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            nodes_to_exclude=_float_nodes(network, exported, prepared),
             extra_options={"TensorQuantOverrides": _overrides(ranges)},
         )
+
+
+def _float_nodes(network: nn.Module, exported: Path, prepared: Path) -> list[str]:
+    """Names of a prepared graph's nodes that stay in float.
+
+    Only the results keep their names when onnxruntime prepares a graph: nodes may be new ones.
+    """
+    results = onnx_results(network, onnx.load(exported).graph.node)
+    nodes = onnx.load(prepared).graph.node
+    return [node.name for node in nodes if not results.isdisjoint(node.output)]
 
 
 def _overrides(ranges: dict[str, Range]) -> dict[str, list[dict[str, np.float32]]]:

@@ -7,7 +7,6 @@ trained to decide as the float network does, and becomes both a TFLite and an ON
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +18,6 @@ from torch import fx, nn
 
 from baseline import features
 from baseline.loop import Course, LabelledClips, State, run_epochs
-from baseline.models import FLOAT_MODULES
 from baseline.recipe import Quantization
 from baseline.run import Run
 from deploy.files import make_folder, replacing
@@ -28,6 +26,9 @@ from quantize.lean_file import write_lean
 from quantize.quiet import output_to
 from quantize.ranges import Observer, Tensors, observe
 from quantize.weight_rounding import round_weights
+
+TEMPERATURE = 2.0
+"""Of the probabilities compared (Hinton et al., Distilling the Knowledge in a Neural Network)."""
 
 
 def train_qat(
@@ -42,7 +43,7 @@ def train_qat(
     """Fine-tune a trained network with fake quantisers, from where a stopped training was.
 
     Weights start where post-training quantisation rounds them. The ranges of the activations are
-    observed on the calibration clips before each epoch but the last `qat_frozen_epochs`. Batch
+    observed on the calibration clips before each epoch but the last `frozen_epochs`. Batch
     norm is folded into the convolutions first: its statistics stay as trained throughout.
 
     Args:
@@ -65,7 +66,7 @@ def train_qat(
     observer = Observer(settings.observer, settings.percentile)
 
     def observe_ranges(epoch: int) -> None:
-        if epoch == 0 or epoch < settings.qat.epochs - settings.qat_frozen_epochs:
+        if epoch == 0 or epoch < settings.qat.epochs - settings.qat.frozen_epochs:
             set_ranges(prepared, log_mels, observer)
 
     make_folder(run.qat_checkpoint_file.parent)
@@ -91,51 +92,14 @@ def prepare(network: nn.Module, example: np.ndarray) -> fx.GraphModule:
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
     from torchao.quantization.pt2e.utils import _fuse_conv_bn_
 
+    from quantize.annotation import make_quantizer
+
     batch = ({0: torch.export.Dim("batch")},)
     exported = torch.export.export(network, (torch.from_numpy(example),), dynamic_shapes=batch)
     graph = exported.module(check_guards=False)
     _fuse_conv_bn_(graph)
     prepared = prepare_qat_pt2e(graph, make_quantizer())
     return allow_exported_model_train_eval(prepared)
-
-
-def make_quantizer() -> Any:
-    """Full int8 as TFLite understands it: activations per tensor, weights per channel.
-
-    torchao's fused fake quantiser, litert-torch's choice, rounds weights on another grid than the
-    converted graph has (its scale is the largest weight over 128, not 127): what is trained would
-    not be what runs. Its smallest scale of 2**-12 is more than weights folded with batch norm need.
-    """
-    from litert_torch.quantize.pt2e_quantizer import (
-        PT2EQuantizer,
-        get_symmetric_quantization_config,
-    )
-    from torchao.quantization.pt2e.fake_quantize import FakeQuantize
-    from torchao.quantization.pt2e.observer import (
-        MovingAverageMinMaxObserver,
-        MovingAveragePerChannelMinMaxObserver,
-    )
-
-    config = get_symmetric_quantization_config(is_per_channel=True, is_qat=True)
-    activations = replace(
-        config.input_activation,
-        observer_or_fake_quant_ctr=FakeQuantize.with_args(observer=MovingAverageMinMaxObserver),
-    )
-    weights = replace(
-        config.weight,
-        observer_or_fake_quant_ctr=FakeQuantize.with_args(
-            observer=MovingAveragePerChannelMinMaxObserver,
-            averaging_constant=1.0,  # the weights as they are now
-        ),
-    )
-    config = replace(
-        config, input_activation=activations, output_activation=activations, weight=weights
-    )
-    quantizer = PT2EQuantizer().set_global(config)
-    quantizer.STATIC_QAT_ONLY_OPS = []  # patterns with batch norm, which was folded
-    for kind in FLOAT_MODULES:
-        quantizer.set_module_type(kind, None)
-    return quantizer
 
 
 def set_ranges(prepared: fx.GraphModule, log_mels: np.ndarray, observer: Observer) -> None:
@@ -159,6 +123,8 @@ def write_tflite(prepared: fx.GraphModule, example: np.ndarray, path: Path) -> N
     """Write the trained graph as full-int8 TFLite with input (1, mels, frames, 1)."""
     import litert_torch
     from litert_torch.quantize.quant_config import QuantConfig
+
+    from quantize.annotation import make_quantizer
 
     wrapped = litert_torch.to_channel_last_io(converted(prepared), args=[0])
     example = tflite_files.channels_last(example[:1])
@@ -186,9 +152,9 @@ def converted(prepared: fx.GraphModule) -> fx.GraphModule:
 def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
     def loss(logits: torch.Tensor, _: torch.Tensor, log_mel: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            target = teacher(log_mel).log_softmax(1)
+            target = (teacher(log_mel) / TEMPERATURE).log_softmax(1)
         return nn.functional.kl_div(
-            logits.log_softmax(1), target, log_target=True, reduction="batchmean"
+            (logits / TEMPERATURE).log_softmax(1), target, log_target=True, reduction="batchmean"
         )
 
     return Course(

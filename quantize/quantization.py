@@ -83,7 +83,6 @@ def quantize_run(
         if calibration
         else _training_log_mels(run, dataset, store, settings)
     )
-    write_text(run.calibration_file, "\n".join(names) + "\n")
     source = Source(run, dataset, store, settings, network, log_mels, names, show_progress)
     with refuse_operator(run.folder, network, log_mels[:1]):
         with output_to(run.quantize_log):
@@ -92,6 +91,7 @@ def quantize_run(
     files = [run.model_file("onnx-fp32"), *source.files()]
     for path in files:
         write_info(path, info)
+    write_text(run.calibration_file, "\n".join(names) + "\n")
     write_json(run.quantization_file(settings.method), _record(source, details))
     return files
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from deploy.files import replacing
+from quantize.float_modules import tflite_scope
 from quantize.lean_file import write_lean
 from quantize.ranges import DEFAULT_OBSERVER, Observer, Tensors, observe
 
@@ -19,6 +20,8 @@ def convert_int8(
 ) -> None:
     """Convert a network to full-int8 TFLite: int8 input and output, weight scales per channel.
 
+    The modules of `quantize.float_modules` compute in float.
+
     Args:
         network: in evaluation mode; its input becomes (1, mels, frames, 1).
         log_mels: calibration clips (clips, 1, mels, frames), float32.
@@ -27,7 +30,7 @@ def convert_int8(
     with TemporaryDirectory() as folder, replacing(path) as temporary:
         float_model, quantized = Path(folder) / "float.tflite", Path(folder) / "int8.tflite"
         convert_float(network, log_mels[:1], float_model)
-        _quantize_static(float_model, log_mels, observer, quantized)
+        _quantize_static(float_model, log_mels, observer, quantized, tflite_scope(network))
         write_lean(quantized, temporary)
 
 
@@ -45,12 +48,24 @@ def convert_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
 
 
 def _quantize_static(
-    float_model: Path, log_mels: np.ndarray, observer: Observer, path: Path
+    float_model: Path,
+    log_mels: np.ndarray,
+    observer: Observer,
+    path: Path,
+    float_scope: str | None,
 ) -> None:
     from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
 
     tool = quantizer.Quantizer(str(float_model))
     tool.load_quantization_recipe(recipe.static_wi8_ai8())
+    if float_scope:
+        tool.update_quantization_recipe(
+            float_scope,
+            TFLOperationName.ALL_SUPPORTED,
+            algorithm_key=AlgorithmName.NO_QUANTIZE,
+        )
     signature, argument = _signature(float_model)
     # One clip tells which tensors the tool wants to know. Its own ranges of many clips would be a
     # moving average of theirs, which clips their extremes: on the baseline that is nine times less
