@@ -182,7 +182,7 @@ def _require_finite(course: Course, row: Row) -> None:
         raise InputError(
             f"{course.history_file.parent}: found a loss of {row['train_loss']} in epoch "
             f"{row['epoch']}, expected a finite one; train in another folder with a smaller "
-            "learning rate."
+            "learning_rate."
         )
 
 

@@ -155,10 +155,16 @@ def test_calibration_is_balanced_over_scenes_and_devices():
 
 
 def test_calibration_takes_all_where_there_are_few():
-    clips = clip_table({("bus", "a"): 7, ("tram", "b"): 5})
+    clips = clip_table({(scene, "a"): 2 for scene in SCENES})
     assert sorted(choose_clips(clips, 200, seed=0)) == sorted(clips.filename)
     with pytest.raises(InputError, match="found 9 training clips"):
         choose_clips(clips.head(9), 200, seed=0)
+
+
+def test_calibration_needs_every_scene():
+    clips = clip_table({(scene, "a"): 2 for scene in SCENES if scene not in ("bus", "tram")})
+    with pytest.raises(InputError, match="no clip of bus, tram"):
+        choose_clips(clips, 200, seed=0)
 
 
 def test_calibration_is_pinned_by_its_seed():

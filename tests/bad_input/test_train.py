@@ -117,7 +117,7 @@ CASES = [
     Case(
         "a rate that diverges",
         f"{TRAIN} --out new --set train.epochs=4 --set train.learning_rate=1e30",
-        ("new: ", "loss", "epoch", "smaller train.learning_rate"),
+        ("new: ", "loss", "epoch", "smaller learning_rate"),
         leaves=("new",),
     ),
     Case("run below a file", f"{TRAIN} --out list.csv/run", ("list.csv/run", "another place")),
