@@ -18,14 +18,16 @@ from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, SharedQu
 from baseline.models import FLOAT_MODULES
 
 MEANS = (torch.ops.aten.adaptive_avg_pool2d.default, torch.ops.aten.mean.dim)
+SUMS = (torch.ops.aten.add.Tensor, torch.ops.aten.add_.Tensor)
 POOLS = (torch.ops.aten.avg_pool2d.default, torch.ops.aten.max_pool2d.default)
 
 
 class Int8Quantizer(PT2EQuantizer):  # type: ignore[misc]  # litert-torch has no types
-    """litert-torch's quantiser, with three things it leaves out.
+    """litert-torch's quantiser, with four things it leaves out.
 
     A mean over time and frequency gets a scale of its own: its range, that of the logits, is
     smaller than its input's. A pool shares its input's scale instead of quantising it once more.
+    It finds no sum that is not followed by ReLU.
     Modules of `baseline.models.FLOAT_MODULES` stay in float.
     """
 
@@ -42,6 +44,9 @@ class Int8Quantizer(PT2EQuantizer):  # type: ignore[misc]  # litert-torch has no
                 _mark(node, {node.args[0]: activation}, activation)
         model = super().annotate(model)
         for node in model.graph.nodes:
+            if node.target in SUMS and "quantization_annotation" not in node.meta:
+                terms = [term for term in node.args if isinstance(term, fx.Node)]
+                _mark(node, dict.fromkeys(terms, activation), activation)
             if node.target in POOLS and not _in_float_module(node):
                 source = node.args[0]
                 known = source.meta.get("quantization_annotation")

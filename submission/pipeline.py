@@ -8,6 +8,7 @@ from pathlib import Path
 
 from baseline import complexity, plots
 from baseline.clips import Dataset, read_dataset
+from baseline.models import NETWORKS
 from baseline.recipe import Recipe
 from baseline.run import Run, create_run
 from baseline.store import Store, open_store, prepare
@@ -61,6 +62,7 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
         f"budget: {counted.bytes:,} bytes at {counted.precision}, {counted.macs:,} MACs, "
         f"{'within' if counted.within_limits else 'OVER'} the limits"
     )
+    _tell_foreign_front_end(task.recipe, say)
     store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
     run = create_run(
         task.out, task.recipe, split=task.split, seed=task.seed, data=task.data, store=task.store
@@ -73,6 +75,14 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
     title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
     plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
     return run, dataset, store
+
+
+def _tell_foreign_front_end(recipe: Recipe, say: Callable[[str], None]) -> None:
+    if recipe.network in NETWORKS and NETWORKS[recipe.network].front_end != recipe.front_end:
+        say(
+            f"note: {recipe.network} was published with front end "
+            f"{NETWORKS[recipe.network].front_end}; the recipe has another"
+        )
 
 
 def open_data(run: Run, data: Path | None, store: Path | None) -> tuple[Dataset, Store]:

@@ -65,6 +65,7 @@ def refused(capsys, run, *options):
     return sentence
 
 
+@pytest.mark.slow
 def test_post_training_twice_gives_the_same_bytes(run):
     assert quantize(run) == 0
     files = [run.model_file(system) for system in ("onnx-fp32", "onnx-int8", "tflite-int8")]
@@ -111,6 +112,7 @@ def test_stopped_quantisation_aware_training_ends_with_the_same_bytes(run, monke
     assert not run.qat_checkpoint_file.exists()
 
 
+@pytest.mark.slow
 def test_what_is_trained_is_what_runs():
     """Fake-quantised and converted graphs give the same logits, up to a rounding of theirs."""
     torch.manual_seed(0)
@@ -126,6 +128,7 @@ def test_what_is_trained_is_what_runs():
     assert (pretended - real).abs().mean() < 0.002 * (pretended.max() - pretended.min())
 
 
+@pytest.mark.slow
 def test_calibration_folder_is_named_in_the_run(run, tmp_path):
     recordings = tmp_path / "recordings"
     recordings.mkdir()
@@ -173,6 +176,7 @@ def test_weights_that_are_not_finite_are_refused(run, capsys, value):
     assert "in_c.0.0.weight" in refused(capsys, run)
 
 
+@pytest.mark.slow
 def test_dead_channels_do_no_harm(run):
     weights = load_file(run.weights_file)
     weights["stages.s1.b1.block.0.0.weight"][:5] = 0
@@ -193,6 +197,7 @@ def with_bessel():
     return nn.Sequential(nn.Conv2d(1, 4, 3, 4), Bessel(), head)
 
 
+@pytest.mark.slow
 def test_operator_that_cannot_be_converted_is_named(run, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     recipe = run.recipe_file.read_text()
@@ -205,6 +210,7 @@ def test_operator_that_cannot_be_converted_is_named(run, capsys, monkeypatch):
     assert "module '1'" in sentence
 
 
+@pytest.mark.slow
 def test_onnx_of_qat_holds_int8_weights(tmp_path):
     network = models.create("baseline2024").eval()
     log_mels = np.random.default_rng(0).normal(-3, 3, (4, 1, 256, 65)).astype(np.float32)
