@@ -27,7 +27,7 @@ class Int8Quantizer(PT2EQuantizer):  # type: ignore[misc]  # litert-torch has no
 
     A mean over time and frequency gets a scale of its own: its range, that of the logits, is
     smaller than its input's. A pool shares its input's scale instead of quantising it once more.
-    It finds no sum that is not followed by ReLU.
+    Sums that no ReLU follows are quantised too.
     Modules of `baseline.models.FLOAT_MODULES` stay in float.
     """
 

@@ -29,6 +29,7 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
     """
     with replacing(path) as temporary:
         _export(network, example, temporary)
+        _drop_remarks(temporary, temporary)
 
 
 def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
@@ -44,6 +45,7 @@ def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
         _export(graph, example, whole)
         options.optimized_model_filepath = str(temporary)
         onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
+        _drop_remarks(temporary, temporary)
 
 
 def _export(network: nn.Module, example: np.ndarray, path: Path) -> None:
@@ -77,19 +79,35 @@ def convert_int8(
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with TemporaryDirectory() as folder, replacing(path) as temporary:
-        exported, prepared = Path(folder) / "float.onnx", Path(folder) / "prepared.onnx"
-        export_float(network, log_mels[:1], exported)
+        exported, prepared, quantized = (
+            Path(folder) / name for name in ("float.onnx", "prepared.onnx", "int8.onnx")
+        )
+        _export(network, log_mels[:1], exported)
         quant_pre_process(str(exported), str(prepared))
         ranges = observe(_tensors(prepared), log_mels, observer)
         quantize_static(
             str(prepared),
-            str(temporary),
+            str(quantized),
             _OneClip(log_mels),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             nodes_to_exclude=_float_nodes(network, exported, prepared),
             extra_options={"TensorQuantOverrides": _overrides(ranges)},
         )
+        _drop_remarks(quantized, temporary)
+
+
+def _drop_remarks(source: Path, target: Path) -> None:
+    """Leave out what torch noted about each node: its Python source, with this machine's paths."""
+    model = onnx.load(source)
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("doc_string")
+        tensor.ClearField("metadata_props")
+    onnx.save(model, target)
 
 
 def _float_nodes(network: nn.Module, exported: Path, prepared: Path) -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from deploy.errors import InputError
 from quantize.graph import BITS, Graph, Operator, Tensor
 
 IDENTIFIER = b"TFL3"
 """Bytes 4 to 8 of every TFLite file."""
-
-SCALE_BYTES, ZERO_POINT_BYTES = 4, 8
-"""A scale is stored as float32 and a zero point as int64."""
 
 
 def read_tflite(path: Path) -> Graph:
@@ -52,7 +52,7 @@ def read_tflite(path: Path) -> Graph:
             )
             for place, operator in enumerate(subgraph.operators)
         ),
-        quantization_bytes=sum(_quantization_bytes(tensor) for tensor in subgraph.tensors),
+        quantization_bytes=_quantization_bytes(subgraph.tensors),
         file_bytes=len(content),
     )
 
@@ -101,10 +101,16 @@ def _tensor(name: str, tensor: Any, buffers: list[Any], schema: Any) -> Tensor:
     return result
 
 
-def _quantization_bytes(tensor: Any) -> int:
-    quantization = tensor.quantization
-    if quantization is None:
-        return 0
-    scales, zero_points = quantization.scale, quantization.zeroPoint
-    scale_bytes = 0 if scales is None else SCALE_BYTES * len(scales)
-    return scale_bytes + (0 if zero_points is None else ZERO_POINT_BYTES * len(zero_points))
+def _quantization_bytes(tensors: Iterable[Any]) -> int:
+    """Size of the scales and zero points; equal ones count once, as our own files store them."""
+    vectors = {
+        np.asarray(vector, dtype).tobytes()
+        for tensor in tensors
+        if tensor.quantization is not None
+        for vector, dtype in (
+            (tensor.quantization.scale, np.float32),
+            (tensor.quantization.zeroPoint, np.int64),
+        )
+        if vector is not None
+    }
+    return sum(map(len, vectors))

@@ -17,8 +17,8 @@ from deploy.audio import read_mono
 from deploy.classifier import Classifier
 from deploy.frontend import front_end, resample
 from deploy.model_file import ModelInfo, write_info
-from quantize import onnx_files, tflite_files
-from quantize.file_complexity import measure_file
+from quantize.post_training import quantize_network
+from quantize.ranges import Observer
 
 
 def load(archive):
@@ -113,19 +113,32 @@ def test_trained_weights_hear_the_metro_station(metro_station, dtype):
     np.testing.assert_allclose(heard, expected, atol=0.02)
 
 
-@pytest.mark.parametrize("name", ["int8.onnx", "int8.tflite"])
-def test_exported_files_hear_the_metro_station(metro_station, name, tmp_path):
+def foreign_log_mels(shared, clips):
+    """Log-mels of clips of ESC-10, every so many of split 100: no recording of a scene."""
+    folder = shared / "data" / "esc10-as-tau"
+    names = (folder / "split_setup" / "split100.csv").read_text().split()[1:]
     spec = front_end("cpjku2023")
-    log_mels = spec.log_mel(resample(metro_station.seconds, metro_station.rate_hz, spec.rate_hz))
-    files = onnx_files if name.endswith("onnx") else tflite_files
-    files.convert_int8(metro_station.network, log_mels, tmp_path / name)
-    write_info(tmp_path / name, ModelInfo(SCENES, spec))
-    heard = metro_station.heard_by(Classifier(tmp_path / name))
-    assert heard.min() > 0.5
-    assert heard.mean() > 0.8
-    measured = measure_file(tmp_path / name)
-    assert measured.precision == "int8"
-    assert "TRANSPOSE" not in {layer.kind for layer in measured.layers}
+    recordings = [read_mono(folder / name) for name in names[:: len(names) // clips]]
+    return np.concatenate(
+        [spec.log_mel(resample(wave[None], rate, spec.rate_hz)) for wave, rate in recordings]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("observer", ["minmax", "mse"])
+def test_int8_files_hear_the_metro_station_as_float_does(metro_station, shared, observer, tmp_path):
+    """Calibrated on ESC-10, so no second of the recording is known to the files."""
+    files = [tmp_path / "int8.onnx", tmp_path / "int8.tflite"]
+    log_mels = foreign_log_mels(shared, clips=60)
+    quantize_network(metro_station.network, log_mels, files, Observer(observer))
+    float_network = TorchClassifier(metro_station.network, "cpjku2023", torch.float32)
+    expected = float_network.probabilities(metro_station.seconds, metro_station.rate_hz)
+    assert (expected.argmax(1) == SCENES.index("metro_station")).all()
+    for path in files:
+        write_info(path, ModelInfo(SCENES, front_end("cpjku2023")))
+        heard = Classifier(path).probabilities(metro_station.seconds, metro_station.rate_hz)
+        assert (heard.argmax(1) == SCENES.index("metro_station")).all()
+        np.testing.assert_allclose(heard, expected, atol=0.1)
 
 
 # --- global response normalisation ---------------------------------------------------------------
