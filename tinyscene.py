@@ -151,12 +151,20 @@ def quantize(options: argparse.Namespace) -> None:
     opened = open_run(options.run)
     settings = quantization_settings(opened, options.method, options.set)
     dataset, store = open_data(opened, options.data, options.store)
-    _say(f"quantize: {settings.method}, {settings.observer} ranges")
-    written = quantize_run(
-        opened, dataset, store, settings=settings, calibration=options.calibration
-    )
-    for path in written:
-        _say(f"{path}: {path.stat().st_size:,} bytes")
+    asked = options.method or options.set or options.calibration
+    if asked or not options.report or not opened.quantization_file(settings.method).is_file():
+        _say(f"quantize: {settings.method}, {settings.observer} ranges")
+        written = quantize_run(
+            opened, dataset, store, settings=settings, calibration=options.calibration
+        )
+        for path in written:
+            _say(f"{path}: {path.stat().st_size:,} bytes")
+    if options.report:
+        from quantize.agreement import report
+        from quantize.agreement_text import render
+
+        _say(render(report(opened, dataset, store)))
+        _say(f"{opened.agreement_file}, {opened.agreement_picture}, {opened.layer_noise_picture}")
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -308,6 +316,12 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     quantizing.add_argument("--set", action="append", default=[], metavar="quantize.KEY=VALUE")
     quantizing.add_argument(
         "--calibration", type=Path, help="folder of recordings (default: training clips)"
+    )
+    quantizing.add_argument(
+        "--report",
+        action="store_true",
+        help="compare all files of the run on the test split, layer by layer; alone, it "
+        "quantises only what was not yet",
     )
 
     predicting = _verb(verbs, "predict", predict, "write the challenge's CSV", "RUN --audio DIR")

@@ -104,6 +104,21 @@ class Run:
         return self.folder / "quantize.log"
 
     @property
+    def agreement_file(self) -> Path:
+        """How far the exported forms of the network agree, and the noise of the int8 layers."""
+        return self.folder / "quantization" / "agreement.json"
+
+    @property
+    def agreement_picture(self) -> Path:
+        """Agreement and accuracy of the exported forms."""
+        return self.plots / "agreement.png"
+
+    @property
+    def layer_noise_picture(self) -> Path:
+        """Signal-to-quantisation-noise of the int8 layers."""
+        return self.plots / "layer-noise.png"
+
+    @property
     def plots(self) -> Path:
         """Folder of pictures."""
         return self.folder / "plots"

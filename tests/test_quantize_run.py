@@ -79,7 +79,7 @@ def test_post_training_twice_gives_the_same_bytes(run):
 
 
 @pytest.mark.slow
-def test_every_method_decides_as_float(run):
+def test_every_method_decides_as_float(run, capsys):
     for method in ("ptq", "qat", "tuned"):
         assert quantize(run, "--method", method) == 0
     assert tinyscene.main(["evaluate", str(run.folder)]) == 0
@@ -90,6 +90,11 @@ def test_every_method_decides_as_float(run):
     held_out = set(record["held_out_clips"])
     assert not held_out & set(record["calibration_clips"])
     assert held_out <= set(run.training_list_file.read_text().split())
+    written = run.model_file("tflite-int8").stat().st_mtime_ns
+    assert quantize(run, "--report") == 0
+    assert "tflite-int8-qat TFLM" in capsys.readouterr().out
+    assert json.loads(run.agreement_file.read_text())["clips"] == 20
+    assert run.model_file("tflite-int8").stat().st_mtime_ns == written  # not quantised again
 
 
 @pytest.mark.slow
