@@ -94,6 +94,11 @@ class Run:
         return self.folder / "quantization" / "qat-checkpoint.pt"
 
     @property
+    def qat_settings_file(self) -> Path:
+        """What that training was started with; removed with its state."""
+        return self.folder / "quantization" / "qat-settings.json"
+
+    @property
     def qat_history_file(self) -> Path:
         """Learning curve of the quantisation-aware training: a row an epoch."""
         return self.folder / "quantization" / "qat-history.csv"

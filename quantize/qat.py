@@ -17,10 +17,12 @@ from lightning.fabric import Fabric
 from torch import fx, nn
 
 from baseline import features
+from baseline.clips import Dataset
 from baseline.loop import Course, LabelledClips, State, run_epochs
 from baseline.recipe import Quantization
 from baseline.run import Run
-from deploy.files import make_folder, replacing
+from baseline.store import Store
+from deploy.files import read_json, replacing, write_json
 from quantize import onnx_files, tflite_files
 from quantize.lean_file import write_lean
 from quantize.quiet import output_to
@@ -34,13 +36,16 @@ TEMPERATURE = 2.0
 def train_qat(
     run: Run,
     network: nn.Module,
-    training_set: LabelledClips,
+    dataset: Dataset,
+    store: Store,
     log_mels: np.ndarray,
     settings: Quantization,
     *,
     show_progress: bool = True,
 ) -> fx.GraphModule:
-    """Fine-tune a trained network with fake quantisers, from where a stopped training was.
+    """Fine-tune a trained network with fake quantisers on the run's split.
+
+    A stopped training with the same settings goes on where it was.
 
     Weights start where post-training quantisation rounds them. The ranges of the activations are
     observed on the calibration clips before each epoch but the last `frozen_epochs`. Batch
@@ -69,13 +74,14 @@ def train_qat(
         if epoch == 0 or epoch < settings.qat.epochs - settings.qat.frozen_epochs:
             set_ranges(prepared, log_mels, observer)
 
-    make_folder(run.qat_checkpoint_file.parent)
+    rows = dataset.train_rows(run.split)
+    _start_anew_with_other_settings(run, settings)
     run_epochs(
         _course(run, settings, copy.deepcopy(network).to(fabric.device)),
         fabric,
         state,
         features.create(run.recipe.front_end).to(fabric.device),
-        training_set,
+        LabelledClips(dataset, store, rows, fabric.device),
         before_epoch=observe_ranges,
         show_progress=show_progress,
     )
@@ -166,6 +172,14 @@ def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
         checkpoint_file=run.qat_checkpoint_file,
         history_file=run.qat_history_file,
     )
+
+
+def _start_anew_with_other_settings(run: Run, settings: Quantization) -> None:
+    """Forget a stopped training of other settings than these."""
+    wanted = settings.model_dump()
+    if run.qat_settings_file.is_file() and read_json(run.qat_settings_file) != wanted:
+        run.qat_checkpoint_file.unlink(missing_ok=True)
+    write_json(run.qat_settings_file, wanted)
 
 
 def _pretend(prepared: fx.GraphModule, enabled: bool) -> None:

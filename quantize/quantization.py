@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from baseline.challenge import SCENES
 from baseline.clip_audio import FULL_SCALE
 from baseline.clips import Dataset
-from baseline.loop import LabelledClips
 from baseline.recipe import Quantization, load_recipe
 from baseline.run import Run, environment
 from baseline.store import Store
@@ -123,12 +121,11 @@ def _post_training(source: Source) -> dict[str, Any]:
 
 def _quantization_aware(source: Source) -> dict[str, Any]:
     run = source.run
-    rows = source.dataset.train_rows(run.split)
-    training_set = LabelledClips(source.dataset, source.store, rows, torch.device("cpu"))
     trained = train_qat(
         run,
         source.network,
-        training_set,
+        source.dataset,
+        source.store,
         source.log_mels,
         source.settings,
         show_progress=source.show_progress,
@@ -138,6 +135,7 @@ def _quantization_aware(source: Source) -> dict[str, Any]:
         write_onnx(trained, source.log_mels[:1], onnx_file)
         write_tflite(trained, source.log_mels[:1], tflite_file)
     run.qat_checkpoint_file.unlink(missing_ok=True)
+    run.qat_settings_file.unlink(missing_ok=True)
     return {}
 
 

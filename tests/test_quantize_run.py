@@ -112,6 +112,11 @@ def test_stopped_quantisation_aware_training_ends_with_the_same_bytes(run, monke
         stopping.setattr("baseline.loop.save", save_and_stop)
         assert quantize(run, "--method", "qat") == 130
     assert run.qat_checkpoint_file.is_file()
+    assert quantize(run, "--method", "qat", "--set", "quantize.qat.epochs=1") == 0
+    assert len(run.qat_history_file.read_text().splitlines()) == 2  # began anew
+    with monkeypatch.context() as stopping:
+        stopping.setattr("baseline.loop.save", save_and_stop)
+        assert quantize(run, "--method", "qat") == 130
     assert quantize(run, "--method", "qat") == 0
     assert run.model_file("tflite-int8-qat").read_bytes() == whole
     assert not run.qat_checkpoint_file.exists()
