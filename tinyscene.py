@@ -313,15 +313,21 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
         help="post-training, quantisation-aware, or neural-compressor's search "
         "(default: the recipe's)",
     )
-    quantizing.add_argument("--set", action="append", default=[], metavar="quantize.KEY=VALUE")
+    quantizing.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="quantize.KEY=VALUE",
+        help="change a setting for this time, such as quantize.observer=percentile",
+    )
     quantizing.add_argument(
         "--calibration", type=Path, help="folder of recordings (default: training clips)"
     )
     quantizing.add_argument(
         "--report",
         action="store_true",
-        help="compare all files of the run on the test split, layer by layer; alone, it "
-        "quantises only what was not yet",
+        help="compare all files of the run on the test split, layer by layer; without other "
+        "options it quantises only a run that was not yet",
     )
 
     predicting = _verb(verbs, "predict", predict, "write the challenge's CSV", "RUN --audio DIR")
