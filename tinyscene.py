@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 1 where a check fails, 2 for bad input, 130 when stopped by Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(_with_double_verbs(arguments))
     verb: Verb = options.verb
     try:
         return verb(options) or WITHIN
@@ -206,6 +206,58 @@ def recipes(options: argparse.Namespace) -> None:
         _say(f"# {name}\n{save_recipe(load_recipe(name))}")
 
 
+# --- microcontrollers ----------------------------------------------------------------------------
+
+
+def mcu(options: argparse.Namespace) -> None:
+    from deploy.mcu.plan_text import plan_table
+    from deploy.mcu.project import write_project
+
+    if options.out is None:
+        raise InputError(f"{options.model}: expected --out DIR, where the C project goes; add it.")
+    target, rounding = options.target, options.rounding
+    plan = write_project(options.model, options.out, target=target, rounding=rounding)
+    _say(plan_table(plan))
+    _say(f"{options.out}: C99 for {target}, {rounding} rounding; see its README.md")
+
+
+def mcu_test(options: argparse.Namespace) -> int:
+    from deploy.mcu.machines import machine
+    from deploy.mcu.project import open_project
+    from deploy.mcu.verification import verify
+
+    project = open_project(options.folder)
+    checks = verify(project, machine(options.board or project.board, options.toolchain))
+    for check in checks:
+        _say(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.found}")
+    return WITHIN if all(check.passed for check in checks) else OVER
+
+
+def mcu_report(options: argparse.Namespace) -> None:
+    from deploy.mcu.machines import EmulatedBoard, machine
+    from deploy.mcu.project import open_project
+    from deploy.mcu.report import format_cost, measure
+
+    project = open_project(options.folder)
+    name = options.board or project.board
+    chosen = machine(name, options.toolchain)
+    if not isinstance(chosen, EmulatedBoard):
+        raise InputError(f"--board {name}: counts nothing; give one that is emulated.")
+    cost = measure(project, chosen)
+    _say(json.dumps(cost.to_json(), indent=2) if options.json else format_cost(cost))
+
+
+def estimate(options: argparse.Namespace) -> None:
+    from deploy.mcu.estimate import estimate as ask_vela
+    from deploy.mcu.estimate import format_estimate
+
+    found = ask_vela(options.model, options.npu)
+    if options.json:
+        _say(json.dumps(found.to_json(), indent=2))
+    else:
+        _say(format_estimate(options.model, found))
+
+
 # --- submission ----------------------------------------------------------------------------------
 
 
@@ -264,6 +316,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data_verbs(verbs)
     _add_run_verbs(verbs)
     _add_model_verbs(verbs)
+    _add_mcu_verbs(verbs)
     _add_submission_verbs(verbs)
     return parser
 
@@ -354,6 +407,42 @@ def _add_model_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     timing.add_argument("--repeats", type=_whole(1, MAX_REPEATS), default=200)
     timing.add_argument("--out", type=Path, help="write the report as JSON")
     timing.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _add_mcu_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
+    example = "MODEL.tflite --out DIR"
+    making = _verb(verbs, "mcu", mcu, "compile an int8 .tflite file into C", example)
+    making.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
+    making.add_argument("--out", type=Path, metavar="DIR", help="where the C project goes")
+    making.add_argument("--target", default="cortex-m4", help="processor, or generic")
+    making.add_argument("--rounding", choices=("exact", "fast"), default="exact")
+
+    testing = _verb(verbs, "mcu test", mcu_test, "run a C project, compare with TFLM", "DIR")
+    _add_board_options(testing)
+
+    reporting = _verb(verbs, "mcu report", mcu_report, "flash, RAM, instructions", "DIR")
+    _add_board_options(reporting)
+    reporting.add_argument("--json", action="store_true")
+
+    example = "MODEL.tflite --npu ethos-u55-128"
+    guessing = _verb(verbs, "estimate", estimate, "what an Ethos-U NPU would make of it", example)
+    guessing.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
+    guessing.add_argument("--npu", required=True, help="ethos-u55-128, -u65-256 or -u85-256")
+    guessing.add_argument("--json", action="store_true")
+
+
+def _add_board_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="written by tinyscene mcu")
+    parser.add_argument("--board", help="such as mps2-an386, or host (default: the target's)")
+    parser.add_argument("--toolchain", choices=("gcc", "zig"), help="default: gcc if installed")
+
+
+def _with_double_verbs(arguments: Sequence[str] | None) -> list[str]:
+    """`mcu test DIR` as the verb 'mcu test', beside `mcu MODEL`, which argparse cannot tell."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["mcu"] and words[1:2] in (["test"], ["report"]):
+        return [" ".join(words[:2]), *words[2:]]
+    return words
 
 
 def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:

@@ -1,0 +1,128 @@
+"""`tinyscene mcu test`: a generated project, built and run, against the kernels of others."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deploy.errors import InputError
+from deploy.files import write_bytes
+from deploy.interpreters import quantize
+from deploy.mcu.machines import Machine
+from deploy.mcu.network import Network, Tensor
+from deploy.mcu.project import INPUTS, MODEL, OUTPUTS, WAVES, Project
+from deploy.mcu.reader import read_network
+from deploy.mcu.reference import EngineMissingError, reference_outputs
+from deploy.model_file import ModelInfo, read_info
+
+MOST_OFF_FAST = 4
+"""Levels that a logit may be off with fast rounding, after all layers."""
+
+LEAST_MAP_SHARE = 0.999
+"""Of the map's values, how many must lie within one level of Python's."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison and how it ended."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+def verify(project: Project, machine: Machine) -> list[Check]:
+    """Build the programs, run them on the golden inputs, and compare.
+
+    Raises:
+        InputError: no compiler or emulator, a program that does not build or does not end.
+    """
+    network = read_network(project.model)
+    inputs = np.fromfile(project.folder / INPUTS, np.int8).reshape(
+        -1, network.tensors[network.input].size
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = run_network(project, machine, inputs, Path(folder, "network"))
+        checks = _compare_engines(project, network, inputs, outputs)
+        if project.has_front_end:
+            checks += _check_scene(project, machine, network, Path(folder, "waves"))
+    return checks
+
+
+def run_network(
+    project: Project, machine: Machine, inputs: np.ndarray, folder: Path
+) -> np.ndarray:
+    """The outputs (records, values) of the built network for int8 inputs (records, values)."""
+    program = machine.build(project, "network", folder)
+    write_bytes(folder / "inputs.bin", inputs.astype(np.int8).tobytes())
+    machine.run(program, folder)
+    return _records(folder / "outputs.bin", np.int8, len(inputs))
+
+
+def run_waves(
+    project: Project, machine: Machine, waves: np.ndarray, folder: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (waves, mels * columns) and logits (waves, classes), int8, of waves of a second, int16."""
+    program = machine.build(project, "waves", folder)
+    write_bytes(folder / "waves.bin", waves.astype(np.int16).tobytes())
+    write_bytes(folder / "want_maps", b"")
+    machine.run(program, folder)
+    maps = _records(folder / "maps.bin", np.int8, len(waves))
+    return maps, _records(folder / "outputs.bin", np.int8, len(waves))
+
+
+def _records(path: Path, dtype: type, count: int) -> np.ndarray:
+    values = np.fromfile(path, dtype)
+    if count == 0 or len(values) == 0 or len(values) % count:
+        raise InputError(f"{path.name}: the program wrote {len(values)} values for {count} inputs.")
+    return values.reshape(count, -1)
+
+
+def _compare_engines(
+    project: Project, network: Network, inputs: np.ndarray, outputs: np.ndarray
+) -> list[Check]:
+    golden = np.fromfile(project.folder / OUTPUTS, np.int8).reshape(outputs.shape)
+    checks = [_compare(project, "LiteRT's reference kernels", outputs, golden)]
+    try:
+        tflm = reference_outputs("TFLM", project.folder / MODEL, network, inputs)
+    except EngineMissingError:
+        return [*checks, Check("TFLM", True, "not compared: tflite-micro is not installed")]
+    return [*checks, _compare(project, "TFLM", outputs, tflm)]
+
+
+def _compare(project: Project, name: str, outputs: np.ndarray, expected: np.ndarray) -> Check:
+    off = np.abs(outputs.astype(int) - expected)
+    limit = 0 if project.rounding == "exact" else MOST_OFF_FAST
+    found = f"{len(outputs)} inputs, largest difference {off.max()} levels (at most {limit})"
+    return Check(name, bool(off.max() <= limit), found)
+
+
+def _check_scene(
+    project: Project, machine: Machine, network: Network, folder: Path
+) -> list[Check]:
+    info = read_info(project.model)
+    waves = np.fromfile(project.folder / WAVES, np.int16).reshape(-1, info.front_end.rate_hz)
+    maps, logits = run_waves(project, machine, waves, folder)
+    expected = python_maps(info, network.tensors[network.input], waves)
+    heard = reference_outputs("LiteRT", project.model, network, maps)
+    return [_compare_maps(maps, expected), _compare(project, "wave to logits", logits, heard)]
+
+
+def python_maps(info: ModelInfo, source: Tensor, waves: np.ndarray) -> np.ndarray:
+    """The network's int8 input (waves, values) as Python computes it from int16 waves."""
+    log_mel = info.front_end.log_mel(waves.astype(np.float32) / 2**15)
+    numbers = {"dtype": np.int8, "quantization": (source.scale, source.zero_point)}
+    return quantize(log_mel, numbers).reshape(len(waves), -1)
+
+
+def _compare_maps(maps: np.ndarray, expected: np.ndarray) -> Check:
+    off = np.abs(maps.astype(int) - expected)
+    share = float((off <= 1).mean())
+    found = (
+        f"{100 * (off == 0).mean():.2f} % of the values equal, "
+        f"{100 * share:.2f} % within one level (at least {100 * LEAST_MAP_SHARE:.1f} %)"
+    )
+    return Check("log-mel map against Python's", share >= LEAST_MAP_SHARE, found)
