@@ -12,7 +12,6 @@ from deploy.mcu.emit_weights import blank_name, reads_blank
 from deploy.mcu.plan import Plan, Rows
 from deploy.mcu.steps import Step
 
-
 MOST_FAST_BITS = 22
 """Of the factors of a fast sum: with more, a zero point times 2**bits would overflow."""
 
@@ -136,7 +135,7 @@ def _add(plan: Plan, step: Step, layer: net.Add) -> tuple[str, str]:
     numbers = (
         f"static const struct kernel_add {name}_numbers = {{\n"
         "#if MODEL_FAST_ROUNDING\n"
-        f"    {_fast_sum(*(tensors[index] for index in step.inputs), output)},\n"
+        f"    {_fast_sum([tensors[index] for index in step.inputs], output)},\n"
         "#else\n"
         f"    {{{zero_points}}}, {{{_list(layer.multipliers)}}}, "
         f"{{{_list(-shift for shift in layer.shifts)}}},\n"
@@ -217,13 +216,15 @@ EMITTERS: dict[type, Callable[[Plan, Step, Any], tuple[str, str]]] = {
 }
 
 
-def _fast_sum(first: net.Tensor, second: net.Tensor, output: net.Tensor) -> str:
+def _fast_sum(inputs: list[net.Tensor], output: net.Tensor) -> str:
     """Factors, constant and shift of (a * fa + b * fb + constant) >> shift."""
-    scales = [tensor.scale / output.scale for tensor in (first, second)]
+    scales = [tensor.scale / output.scale for tensor in inputs]
     shift = min(max(20 - math.ceil(math.log2(max(scales))), 0), MOST_FAST_BITS)
     factors = [round(scale * 2**shift) for scale in scales]
     constant = (output.zero_point << shift) + (1 << shift >> 1)
-    constant -= first.zero_point * factors[0] + second.zero_point * factors[1]
+    constant -= sum(
+        tensor.zero_point * factor for tensor, factor in zip(inputs, factors, strict=True)
+    )
     return f"{{{_list(factors)}}}, {constant}, {shift}"
 
 

@@ -17,8 +17,8 @@ HEADER = """\
 /*
  * An int8 network: {rows} x {columns} x {channels} values in, {outputs} values out.
  *
- * A value stands for (value - zero point) * scale. Nothing here uses floating point, the heap or the
- * C library, except memcpy and memset; everything is in one static arena.
+ * A value stands for (value - zero point) * scale. Nothing here uses floating point, the heap or
+ * the C library, except memcpy and memset; everything is in one static arena.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -257,9 +257,7 @@ def _layer_count(plan: Plan) -> int:
 
 def _largest_depth(plan: Plan) -> int:
     depths = (
-        layer.weights[0].size
-        for layer in plan.network.layers
-        if isinstance(layer, net.Convolution)
+        layer.weights[0].size for layer in plan.network.layers if isinstance(layer, net.Convolution)
     )
     return max(depths, default=1)
 

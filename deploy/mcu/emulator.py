@@ -56,7 +56,7 @@ def run(elf: Path, board: Board, folder: Path, emulator: Emulator, timeout_s: fl
         board: what to emulate.
         folder: where the program reads and writes its files. Under unicorn it can reach no others;
             under QEMU it could.
-        emulator: 'qemu', which counts instructions, or 'unicorn', which comes with pip and does not.
+        emulator: 'qemu', which counts instructions, or 'unicorn', which does not.
         timeout_s: seconds after which it is taken to hang.
 
     Returns:

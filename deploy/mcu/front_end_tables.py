@@ -162,8 +162,9 @@ def slopes(front_end: FrontEnd) -> Slopes:
         InputError: filters of another form than triangles of which neighbours overlap by half.
     """
     filters = front_end.mel_filters()
-    used = np.flatnonzero(filters.any(axis=1))
-    first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+    inner = filters[1:-1]  # frontend.c leaves out 0 Hz and half the rate, where filters are zero
+    used = 1 + np.flatnonzero(inner.any(axis=1))
+    first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (1, 2)
     edges = _edges_below(filters[first:end])
     rising = np.pad(filters, [(0, 0), (0, 1)])[np.arange(first, end), edges]
     falls_only = edges == front_end.n_mels
@@ -194,7 +195,6 @@ def _filters(
     rows = first + np.arange(len(edges))
     filters[rows, edges + 1] = shares
     filters[rows, edges] = 1 - shares
-    filters[[0, -1]] = 0  # frontend.c leaves out the bins at 0 Hz and at half the rate
     return filters[:, 1:-1]
 
 

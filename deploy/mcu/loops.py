@@ -19,7 +19,7 @@ class Loop:
     body: tuple[int | Loop, ...]
 
 
-def as_loops(schedule: Sequence[int]) -> tuple[int | Loop, ...]:
+def as_loops(schedule: Sequence[int] | np.ndarray) -> tuple[int | Loop, ...]:
     """The same schedule, its repetitions as loops."""
     entries = np.asarray(schedule)
     start, period, times = _best_repetition(entries)

@@ -12,6 +12,7 @@ from deploy.errors import InputError
 from deploy.files import make_folder
 from deploy.mcu import emulator, toolchain
 from deploy.mcu.boards import Board, board
+from deploy.mcu.emulator import Emulator
 from deploy.mcu.project import Project
 from deploy.mcu.toolchain import Toolchain
 
@@ -33,6 +34,7 @@ class EmulatedBoard:
 
     board: Board
     toolchain: Toolchain
+    emulator: Emulator
     defines: tuple[str, ...] = ()
 
     def build(self, project: Project, program: str, folder: Path) -> Path:
@@ -42,9 +44,8 @@ class EmulatedBoard:
         )
 
     def run(self, program: Path, folder: Path) -> None:
-        """Run a program under emulation: gcc's under QEMU, zig's under unicorn."""
-        kind = "qemu" if self.toolchain == "gcc" else "unicorn"
-        emulator.run(program, self.board, folder, kind, TIMEOUT_S)
+        """Run a program under emulation."""
+        emulator.run(program, self.board, folder, self.emulator, TIMEOUT_S)
 
 
 @dataclass(frozen=True)
@@ -90,22 +91,33 @@ def host_compiler() -> list[str]:
     return toolchain.compiler("zig")
 
 
-def machine(name: str, chosen: Toolchain | None) -> Machine:
+def machine(name: str, chosen: Toolchain | None = None) -> Machine:
     """The machine of a board's name, or 'host'.
 
     Args:
-        chosen: the toolchain; None takes gcc where it and QEMU are installed, else zig.
+        chosen: the toolchain; None takes gcc where it is installed, else zig.
 
     Raises:
         InputError: no such board, or none of its tools are installed.
     """
-    if name == "host":
-        return Host()
+    return Host() if name == "host" else emulated_board(name, chosen)
+
+
+def emulated_board(
+    name: str, chosen: Toolchain | None = None, defines: tuple[str, ...] = ()
+) -> EmulatedBoard:
+    """A board under QEMU where that is installed, else under unicorn.
+
+    Raises:
+        InputError: as `machine`.
+    """
     found = board(name)
-    return EmulatedBoard(found, chosen or _default_toolchain(found))
-
-
-def _default_toolchain(found: Board) -> Toolchain:
-    if found.in_qemu and shutil.which(toolchain.GCC) and shutil.which(emulator.QEMU):
-        return "gcc"
-    return "zig"
+    tools = chosen or (toolchain.installed() or ["zig"])[0]
+    emulators = emulator.installed(found)
+    if not emulators:
+        raise InputError(
+            f"board {name}: no emulator of it is installed; get one by "
+            + ("'apt-get install qemu-system-arm'" if found.in_qemu else "'pip install unicorn'")
+            + "."
+        )
+    return EmulatedBoard(found, tools, emulators[0], defines)

@@ -13,9 +13,7 @@ ALIGNMENT = 8
 """Bytes that each buffer starts at a multiple of."""
 
 
-def place(
-    sizes: Mapping[Key, int], alive: Mapping[Key, np.ndarray]
-) -> tuple[dict[Key, int], int]:
+def place(sizes: Mapping[Key, int], alive: Mapping[Key, np.ndarray]) -> tuple[dict[Key, int], int]:
     """First byte of each buffer, and the bytes of the arena.
 
     The largest buffer is placed first, each at the lowest place where none lies that is needed at

@@ -288,9 +288,7 @@ def _ends(context: Context, place: Place) -> tuple[net.Tensor, net.Tensor]:
     return context.activation(place.inputs[0], place), context.activation(place.output, place)
 
 
-def _window(
-    context: Context, place: Place, options: Any, size: tuple[int, int]
-) -> net.Window:
+def _window(context: Context, place: Place, options: Any, size: tuple[int, int]) -> net.Window:
     """The window of a sliding operator, with the margins that its padding scheme gives."""
     source, output = _ends(context, place)
     strides = (options.strideH, options.strideW)
@@ -335,9 +333,7 @@ def _fully_connected_scales(context: Context, place: Place, channels: int) -> np
     """As `_weight_scales`; one scale for all is what TFLite defines for this operator."""
     count = len(context.tensors[place.inputs[1]].scales)
     if count not in (1, channels):
-        context.fail(
-            place, place.inputs[1], f"has {count} scales", f"expected 1 or {channels}"
-        )
+        context.fail(place, place.inputs[1], f"has {count} scales", f"expected 1 or {channels}")
     return np.broadcast_to(_positive_scales(context, place), (channels,))
 
 

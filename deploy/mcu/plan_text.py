@@ -13,7 +13,9 @@ def plan_table(plan: Plan) -> str:
     lines = [_line(rows) for rows in plan.rows.values()]
     for tensor, offset in plan.sums.items():
         channels = plan.network.tensors[tensor].channels
-        lines.append((f"{tensor} sums", f"{channels} int32", "-", f"{4 * channels:,}", f"{offset:,}"))
+        lines.append(
+            (f"{tensor} sums", f"{channels} int32", "-", f"{4 * channels:,}", f"{offset:,}")
+        )
     whole = sum(rows.tensor.size for rows in plan.rows.values())
     return (
         f"{format_table(HEADER, lines)}\n\n"

@@ -155,9 +155,7 @@ def _front_end_tables(network: Network, info: ModelInfo) -> str:
             f"{output.size} outputs; keep the JSON that was written with the model."
         )
     columns = map_columns(info.front_end, (1, source.rows, source.columns, source.channels))
-    return front_end_header(
-        info.front_end, source.scale, source.zero_point, columns, info.labels
-    )
+    return front_end_header(info.front_end, source.scale, source.zero_point, columns, info.labels)
 
 
 def _copy_c_files(folder: Path, *, with_front_end: bool) -> None:

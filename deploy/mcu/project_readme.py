@@ -10,8 +10,8 @@ from deploy.model_file import ModelInfo
 HEAD = """\
 # A scene classifier in C
 
-An int8 network{and_front_end} as plain C99: no heap, no operating system, nothing of the C library but
-`memcpy` and `memset`. Written by TinyScene for {target}, with {rounding} rounding.
+An int8 network{and_front_end} as plain C99: no heap, no operating system, nothing of the C
+library but `memcpy` and `memset`. Written by TinyScene for {target}, with {rounding} rounding.
 
 - input {rows} x {columns} x {channels} int8, output {outputs} int8, {macs:,} MACs
 - {arena:,} bytes of working memory for the network, beside what the front end keeps
@@ -19,17 +19,17 @@ An int8 network{and_front_end} as plain C99: no heap, no operating system, nothi
 | file | what it is |
 |---|---|
 | `model.h`, `model.c`, `weights.h` | the network: interface, schedule, constants |
-| `kernels*.c` | its arithmetic; the processor decides which file is compiled: MVE, DSP or plain C |
-{front_end_files}| `port/`, `programs/` | emulated boards and the host, and programs to try the project there |
+| `kernels*.c` | its arithmetic; the compiler's target chooses among MVE, DSP and plain C |
+{front_end_files}| `port/`, `programs/` | emulated boards and the host, and programs to try it there |
 | `golden/` | the network's file, inputs, and the outputs of LiteRT's reference kernels |
 
 ## Try it
 
 ```
-make host && make run-host            # on this computer
-make BOARD=mps2-an386 run             # on an emulated Cortex-M4: needs arm-none-eabi-gcc, QEMU
-tinyscene mcu test .                  # builds, runs, compares with LiteRT and TFLM, integer for integer
-tinyscene mcu report .                # flash, RAM, instructions per layer
+make BOARD=host run          # on this computer
+make BOARD=mps2-an386 run    # on an emulated Cortex-M4: needs arm-none-eabi-gcc and QEMU
+tinyscene mcu test .         # the same, compared with LiteRT and TFLM, integer for integer
+tinyscene mcu report .       # flash, RAM, instructions per layer
 ```
 
 """
@@ -42,9 +42,9 @@ FRONT_END_FILES = """\
 BOARD = """\
 ## On your board
 
-Add every `.c` file of this folder (not those of `programs/` and `port/`) to your project, with `-O2` and
-the flags of the processor. Nothing has to be set up. A second of sound is {hop_count} columns of
-{hop} samples at {rate:,} Hz:
+Add every `.c` file of this folder (not those of `programs/` and `port/`) to your project, with
+`-O2` and the flags of the processor. A second of sound is {hop_count} columns of {hop} samples at
+{rate:,} Hz:
 
 ```c
 #include "scene.h"
@@ -63,9 +63,9 @@ void microphone_has(const int16_t *samples, int count)  /* from the main loop, n
 
 Call `scene_reset()` once at the start. The largest logit is the scene, by `scene_labels`.
 
-**STM32** (for example a B-L4S5I-IOT01A, whose DFSDM turns its PDM microphones into samples): let a
-circular DMA of two halves fill `int16_t half[2][512]`; the interrupt of a half only notes which one is
-full, and the main loop passes it to `microphone_has`:
+**STM32** (for example a B-L4S5I-IOT01A, whose DFSDM turns its PDM microphones into samples): let
+a circular DMA of two halves fill `int16_t half[2][512]`; the interrupt of a half only notes which
+one is full, and the main loop passes it to `microphone_has`:
 
 ```c
 static volatile int full = -1;
@@ -85,9 +85,9 @@ scene_run(logits);
 uint32_t cycles = DWT->CYCCNT;
 ```
 
-**RP2040** (a Pico with a PDM microphone on its PIO, or an ADC one): it has no floating-point unit, so
-the front end runs in soft float and one core may not keep up with {rate:,} Hz; measure before you
-rely on it. Capture on the one core, push and run on the other:
+**RP2040** (a Pico with a PDM microphone on its PIO, or an ADC one): it has no floating-point unit,
+so the front end runs in soft float and one core may not keep up with {rate:,} Hz; measure before
+you rely on it. Capture on the one core, push and run on the other:
 
 ```c
 void core1_main(void)
@@ -109,14 +109,14 @@ NETWORK_ONLY = """\
 ## On your board
 
 Add `model.c` and every `kernels*.c` to your project with `-O2`, fill an `int8_t` input of
-`MODEL_INPUT_BYTES` in the scale that `model.h` gives, and call `model_run(input, output)`. The file had no
-JSON of labels and front end beside it, so there is no front end here.
+`MODEL_INPUT_BYTES` in the scale that `model.h` gives, and call `model_run(input, output)`. The
+file had no JSON of labels and front end beside it, so there is no front end here.
 """
 
 PLAN = """\
 ## Memory plan
 
-Rows of each tensor that are held at a time, and where; a row that is no longer needed is overwritten.
+Rows of each tensor that are held at a time, and where; one no longer needed is overwritten.
 
 ```
 {table}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,7 @@ def _counts(path: Path) -> list[int]:
 
 
 def _layer_counts(project: Project, machine: EmulatedBoard, folder: Path) -> list[int]:
-    profiler = EmulatedBoard(
-        machine.board, machine.toolchain, (*machine.defines, "MODEL_PROFILE")
-    )
+    profiler = replace(machine, defines=(*machine.defines, "MODEL_PROFILE"))
     profiler.run(profiler.build(project, "profile", folder), folder)
     return _counts(folder / "layers.bin")
 

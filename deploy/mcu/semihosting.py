@@ -75,8 +75,10 @@ class Semihosting:
             file.close()
 
     def _open(self, name: str, mode: int) -> int:
+        if mode not in MODES or "\0" in name:
+            return FAILED
         path = (self._folder / name).resolve()
-        if mode not in MODES or not path.is_relative_to(self._folder):
+        if not path.is_relative_to(self._folder):
             return FAILED
         handle = max(self._files, default=0) + 1
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ ZIG_FLAGS = (
     "-fno-asynchronous-unwind-tables",
     "-g0",
 )
+ERROR = re.compile(r"error:|Error:|undefined reference")
 OVERFLOWS = (
     re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes"),
     re.compile(r"will not fit in region '(?P<region>\w+)': overflowed by (?P<bytes>\d+) bytes"),
@@ -104,7 +106,13 @@ def build(
     command += ["-I.", "-Iport", f"-Iport/{board.name}", *sources]
     command += [*LINKER_FLAGS, "-T", str(script), "-o", str(elf)]
     result = subprocess.run(
-        command, cwd=project, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        command,
+        cwd=project,
+        env={**os.environ, "LC_ALL": "C"},  # messages in English
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     if result.returncode != 0:
         raise InputError(_failure(result.stderr, project, program, board))
@@ -135,7 +143,10 @@ def _linker_script(project: Path, board: Board, toolchain: Toolchain, elf: Path)
     if toolchain == "gcc":
         return script.relative_to(project)
     text = re.sub(
-        r"^INCLUDE (.+)$", lambda name: (project / name[1]).read_text(), script.read_text(), flags=re.M
+        r"^INCLUDE (.+)$",
+        lambda name: (project / name[1]).read_text(),
+        script.read_text(),
+        flags=re.M,
     )
     whole = elf.with_suffix(".ld")
     whole.write_text(text)
@@ -154,7 +165,7 @@ def _failure(messages: str, project: Path, program: str, board: Board) -> str:
             "network."
         )
     lines = messages.splitlines() or ["the compiler said nothing"]
-    first = next((line for line in lines if "error" in line or "undefined" in line), lines[-1])
+    first = next((line for line in lines if ERROR.search(line)), lines[-1])
     return f"{project}: '{program}' cannot be compiled for {board.name}: {first.strip()}"
 
 

@@ -29,8 +29,8 @@ def run_machine(elf: Path, board: Board, folder: Path, timeout_s: float) -> int 
         The program's exit code; port.h's code of a fault where one stopped it; None where it was
         still running.
     """
-    import unicorn
-    from unicorn import arm_const
+    from unicorn import UC_HOOK_INTR, arm_const
+    from unicorn.unicorn import UcError
 
     machine = _machine(elf, board)
     semihosting = Semihosting(
@@ -51,12 +51,12 @@ def run_machine(elf: Path, board: Board, folder: Path, timeout_s: float) -> int 
         if semihosting.exit_code is not None:
             machine.emu_stop()
 
-    machine.hook_add(unicorn.UC_HOOK_INTR, interrupt)
+    machine.hook_add(UC_HOOK_INTR, interrupt)
     stack, start = struct.unpack("<2I", machine.mem_read(board.flash.origin, 8))
     machine.reg_write(arm_const.UC_ARM_REG_SP, stack)
     try:
         machine.emu_start(start | THUMB, 0, timeout=int(timeout_s * 1e6))
-    except unicorn.UcError as error:
+    except UcError as error:
         faults.append(error.errno)
     finally:
         semihosting.close()
@@ -70,8 +70,9 @@ def _machine(elf: Path, board: Board) -> Any:
     """The processor with its memory, the program loaded."""
     import unicorn
     from unicorn import arm_const
+    from unicorn.unicorn import Uc
 
-    machine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+    machine = Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     machine.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{board.unicorn_processor}"))
     readable = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
     machine.mem_map(board.flash.origin, board.flash.bytes, readable)

@@ -52,9 +52,7 @@ def verify(project: Project, machine: Machine) -> list[Check]:
     return checks
 
 
-def run_network(
-    project: Project, machine: Machine, inputs: np.ndarray, folder: Path
-) -> np.ndarray:
+def run_network(project: Project, machine: Machine, inputs: np.ndarray, folder: Path) -> np.ndarray:
     """The outputs (records, values) of the built network for int8 inputs (records, values)."""
     program = machine.build(project, "network", folder)
     write_bytes(folder / "inputs.bin", inputs.astype(np.int8).tobytes())
@@ -65,7 +63,7 @@ def run_network(
 def run_waves(
     project: Project, machine: Machine, waves: np.ndarray, folder: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Maps (waves, mels * columns) and logits (waves, classes), int8, of waves of a second, int16."""
+    """int8 maps (waves, mels * columns) and logits (waves, classes) of int16 waves of a second."""
     program = machine.build(project, "waves", folder)
     write_bytes(folder / "waves.bin", waves.astype(np.int16).tobytes())
     write_bytes(folder / "want_maps", b"")
@@ -75,7 +73,7 @@ def run_waves(
 
 
 def _records(path: Path, dtype: type, count: int) -> np.ndarray:
-    values = np.fromfile(path, dtype)
+    values: np.ndarray = np.fromfile(path, dtype)
     if count == 0 or len(values) == 0 or len(values) % count:
         raise InputError(f"{path.name}: the program wrote {len(values)} values for {count} inputs.")
     return values.reshape(count, -1)
@@ -100,9 +98,7 @@ def _compare(project: Project, name: str, outputs: np.ndarray, expected: np.ndar
     return Check(name, bool(off.max() <= limit), found)
 
 
-def _check_scene(
-    project: Project, machine: Machine, network: Network, folder: Path
-) -> list[Check]:
+def _check_scene(project: Project, machine: Machine, network: Network, folder: Path) -> list[Check]:
     info = read_info(project.model)
     waves = np.fromfile(project.folder / WAVES, np.int16).reshape(-1, info.front_end.rate_hz)
     maps, logits = run_waves(project, machine, waves, folder)

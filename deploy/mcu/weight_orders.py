@@ -1,4 +1,4 @@
-"""The order of weights that each kernel file reads, and what it wants of the numbers beside them."""
+"""The constants of a layer in the order that each kernel file reads them in."""
 
 from __future__ import annotations
 

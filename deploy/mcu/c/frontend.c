@@ -15,23 +15,37 @@
 #include "model.h"
 
 #define POINTS (FRONTEND_FFT / 2)
-#define QUARTER (POINTS / 4)
+#define EIGHTH (POINTS / 8)
+
+/* Points of the transforms that the first stage makes; the stages after it take four to one. */
+#if FRONTEND_FFT_STAGES % 2 == 0
+#define FIRST_SIZE 8
+#else
+#define FIRST_SIZE 4
+#endif
+
+/* For what is only fast where its arguments are constants. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 
 struct complex {
     float re;
     float im;
 };
 
-/* Where the samples of a window are; `count` is that of the samples after pre-emphasis. */
+/* Where the samples of a window are. */
 struct stretch {
     const int16_t *samples;
-    int start;
-    int count;
-    int at_edge; /* whether the window has samples outside of the stretch */
+    int start;     /* may be negative */
+    int count;     /* of the samples after pre-emphasis */
+    int reflected; /* whether the window has samples outside of the stretch */
 };
 
 /* Sample i after pre-emphasis, in steps of an int16. */
-static inline float emphasised(const int16_t *samples, int i)
+INLINE float emphasised(const int16_t *samples, int i)
 {
 #if FRONTEND_SAMPLES_LOST
     return (float)samples[i + 1] - FRONTEND_PRE_EMPHASIS * (float)samples[i];
@@ -40,64 +54,68 @@ static inline float emphasised(const int16_t *samples, int i)
 #endif
 }
 
-/* Sample i of a window, of which a stretch may hold only a part. */
-static inline float sample_of(const struct stretch *stretch, int i)
+/* Sample i of a window. */
+INLINE float sample_of(const struct stretch *stretch, int i)
 {
     int place = stretch->start + i;
-    if (stretch->at_edge) {
+    if (stretch->reflected) {
         place = place < 0 ? -place : place;
         place = place < stretch->count ? place : 2 * (stretch->count - 1) - place;
     }
     return emphasised(stretch->samples, place);
 }
 
-/* Samples i and i + 1, i even, times the window, which is stored up to its middle. */
-static inline struct complex windowed(const struct stretch *stretch, int i)
+/*
+ * Input r + `eighth` * EIGHTH of the transform, r below EIGHTH: two samples times the window, of
+ * which the first half is stored; zero after the window. Most comparisons are of constants.
+ */
+INLINE struct complex input(const struct stretch *stretch, int eighth, int r)
 {
-    const int mirrored = i >= FRONTEND_WINDOW / 2;
-    const float *weight = frontend_window + (mirrored ? FRONTEND_WINDOW_MIRROR - i : i);
-    const float next = mirrored ? weight[-1] : weight[1];
-    return (struct complex){sample_of(stretch, i) * weight[0], sample_of(stretch, i + 1) * next};
-}
-
-/* Input r of a quarter of the transform's inputs; those after the window are zero. */
-static inline struct complex input(const struct stretch *stretch, int quarter, int r)
-{
-    const int i = 2 * (quarter * QUARTER + r);
-    if (2 * (quarter + 1) * QUARTER > FRONTEND_WINDOW && i >= FRONTEND_WINDOW) {
+    const int first = 2 * EIGHTH * eighth;
+    const int end = first + 2 * EIGHTH;
+    const int i = first + 2 * r;
+    if (end > FRONTEND_WINDOW && i >= FRONTEND_WINDOW) {
         return (struct complex){0, 0};
     }
-    return windowed(stretch, i);
+    const float even = sample_of(stretch, i);
+    const float odd = sample_of(stretch, i + 1);
+    const int can_mirror = end > FRONTEND_WINDOW / 2;
+    const int must_mirror = first >= FRONTEND_WINDOW / 2;
+    if (!can_mirror || (!must_mirror && i < FRONTEND_WINDOW / 2)) {
+        return (struct complex){even * frontend_window[i], odd * frontend_window[i + 1]};
+    }
+    const float *mirrored = &frontend_window[FRONTEND_WINDOW_MIRROR - i];
+    return (struct complex){even * mirrored[0], odd * mirrored[-1]};
 }
 
-static inline struct complex sum(struct complex a, struct complex b)
+INLINE struct complex sum(struct complex a, struct complex b)
 {
     return (struct complex){a.re + b.re, a.im + b.im};
 }
 
-static inline struct complex difference(struct complex a, struct complex b)
+INLINE struct complex difference(struct complex a, struct complex b)
 {
     return (struct complex){a.re - b.re, a.im - b.im};
 }
 
-static inline struct complex product(struct complex a, struct complex b)
+INLINE struct complex product(struct complex a, struct complex b)
 {
     return (struct complex){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
 
 /* a - i b and a + i b. */
-static inline struct complex minus_turned(struct complex a, struct complex b)
+INLINE struct complex minus_turned(struct complex a, struct complex b)
 {
     return (struct complex){a.re + b.im, a.im - b.re};
 }
 
-static inline struct complex plus_turned(struct complex a, struct complex b)
+INLINE struct complex plus_turned(struct complex a, struct complex b)
 {
     return (struct complex){a.re - b.im, a.im + b.re};
 }
 
 /* exp(-2 pi i k / FRONTEND_FFT), k from 0 to FRONTEND_FFT / 4. */
-static inline struct complex turn(int k)
+INLINE struct complex turn(int k)
 {
     return (struct complex){frontend_cosine[k], -frontend_cosine[FRONTEND_FFT / 4 - k]};
 }
@@ -106,23 +124,24 @@ static inline struct complex turn(int k)
  * One transform from four a fourth as long: point k, at x[0], of those over the inputs 4n, 4n + 2,
  * 4n + 1 and 4n + 3, already turned by 0, 2k, k and 3k, to points k, k + distance, ...
  */
-static inline void join_four(struct complex *x, int distance, struct complex of_0,
-                             struct complex of_2, struct complex of_1, struct complex of_3)
+INLINE void join_four(struct complex *x0, struct complex *x1, struct complex *x2,
+                      struct complex *x3, struct complex of_0, struct complex of_2,
+                      struct complex of_1, struct complex of_3)
 {
     const struct complex even = sum(of_0, of_2);
     const struct complex even_opposed = difference(of_0, of_2);
     const struct complex odd = sum(of_1, of_3);
     const struct complex odd_opposed = difference(of_1, of_3);
-    x[0] = sum(even, odd);
-    x[distance] = minus_turned(even_opposed, odd_opposed);
-    x[2 * distance] = difference(even, odd);
-    x[3 * distance] = plus_turned(even_opposed, odd_opposed);
+    *x0 = sum(even, odd);
+    *x1 = minus_turned(even_opposed, odd_opposed);
+    *x2 = difference(even, odd);
+    *x3 = plus_turned(even_opposed, odd_opposed);
 }
 
-/* The number that, bit-reversed below QUARTER, follows: 0, QUARTER / 2, QUARTER / 4, ... */
-static inline int next_reversed(int reversed)
+/* The number that, with its bits in reverse order, follows: 0, EIGHTH / 2, EIGHTH / 4, ... */
+INLINE int next_reversed(int reversed)
 {
-    int bit = QUARTER / 2;
+    int bit = EIGHTH / 2;
     while (reversed & bit) {
         reversed ^= bit;
         bit /= 2;
@@ -130,30 +149,55 @@ static inline int next_reversed(int reversed)
     return reversed | bit;
 }
 
-/* Transforms of four windowed inputs each. */
-static inline void transform_fours(struct complex *points, const struct stretch *stretch)
+/* Inputs r, r + 2 EIGHTH, r + 4 EIGHTH and r + 6 EIGHTH from an eighth on to one transform. */
+INLINE void transform_four(const struct stretch *stretch, int eighth, int r, struct complex *x)
 {
-    int r = 0;
-    for (struct complex *x = points; x < points + POINTS; x += 4) {
-        join_four(x, 1, input(stretch, 0, r), input(stretch, 2, r), input(stretch, 1, r),
-                  input(stretch, 3, r));
-        r = next_reversed(r);
-    }
+    join_four(x, x + 1, x + 2, x + 3, input(stretch, eighth, r), input(stretch, eighth + 4, r),
+              input(stretch, eighth + 2, r), input(stretch, eighth + 6, r));
 }
 
-/* One transform of eight points from two of four. */
-static inline void join_two(struct complex *x)
+#if FIRST_SIZE == 8
+/* One transform of eight points from two of four, of which the odd one is turned here. */
+INLINE void join_two(const struct complex *even, const struct complex *odd, struct complex *x)
 {
     const float half = frontend_cosine[FRONTEND_FFT / 8];
-    const struct complex odd[4] = {
-        x[4],
-        {half * (x[5].re + x[5].im), half * (x[5].im - x[5].re)},
-        {x[6].im, -x[6].re},
-        {half * (x[7].im - x[7].re), -half * (x[7].im + x[7].re)},
-    };
-    for (int k = 0; k < 4; k++) {
-        x[k + 4] = difference(x[k], odd[k]);
-        x[k] = sum(x[k], odd[k]);
+    const struct complex odd_1 = {half * (odd[1].re + odd[1].im), half * (odd[1].im - odd[1].re)};
+    const struct complex odd_3 = {half * (odd[3].im - odd[3].re), -half * (odd[3].im + odd[3].re)};
+    x[0] = sum(even[0], odd[0]);
+    x[1] = sum(even[1], odd_1);
+    x[2] = minus_turned(even[2], odd[2]);
+    x[3] = sum(even[3], odd_3);
+    x[4] = difference(even[0], odd[0]);
+    x[5] = difference(even[1], odd_1);
+    x[6] = plus_turned(even[2], odd[2]);
+    x[7] = difference(even[3], odd_3);
+}
+
+/* Inputs r, r + EIGHTH, ... to one transform. */
+INLINE void transform_eight(const struct stretch *stretch, int r, struct complex *x)
+{
+    struct complex even[4];
+    struct complex odd[4];
+    transform_four(stretch, 0, r, even);
+    transform_four(stretch, 1, r, odd);
+    join_two(even, odd, x);
+}
+#else
+/* Inputs r, r + EIGHTH, ... to two transforms, of the even and of the odd ones. */
+INLINE void transform_eight(const struct stretch *stretch, int r, struct complex *x)
+{
+    transform_four(stretch, 0, r, x);
+    transform_four(stretch, 1, r, x + 4);
+}
+#endif
+
+/* Windowed samples, in bit-reversed order, to transforms of FIRST_SIZE points. */
+INLINE void begin_transform(struct complex *points, const struct stretch *stretch)
+{
+    int r = 0;
+    for (struct complex *x = points; x < points + POINTS; x += 8) {
+        transform_eight(stretch, r, x);
+        r = next_reversed(r);
     }
 }
 
@@ -165,31 +209,30 @@ static void join_fours(struct complex *points, int size)
         const struct complex once = turn(k * (FRONTEND_FFT / size));
         const struct complex twice = product(once, once);
         const struct complex thrice = product(once, twice);
-        for (struct complex *x = points + k; x < points + POINTS; x += size) {
-            join_four(x, distance, x[0], product(x[distance], twice),
-                      product(x[2 * distance], once), product(x[3 * distance], thrice));
+        struct complex *x0 = points + k;
+        struct complex *x1 = x0 + distance;
+        struct complex *x2 = x1 + distance;
+        struct complex *x3 = x2 + distance;
+        while (x0 < points + POINTS) {
+            join_four(x0, x1, x2, x3, *x0, product(*x1, twice), product(*x2, once),
+                      product(*x3, thrice));
+            x0 += size;
+            x1 += size;
+            x2 += size;
+            x3 += size;
         }
     }
 }
 
 static void transform(struct complex *points, const struct stretch *stretch)
 {
-    int size = 4;
-    if (stretch->at_edge) {
-        transform_fours(points, stretch);
-    } else {
-        /* A copy of which the compiler knows that nothing is reflected. */
+    if (stretch->reflected) {
+        begin_transform(points, stretch);
+    } else { /* the same with constants, and so without most of the comparisons */
         const struct stretch inside = {stretch->samples + stretch->start, 0, 0, 0};
-        transform_fours(points, &inside);
+        begin_transform(points, &inside);
     }
-#if FRONTEND_FFT_STAGES % 2 == 0
-    for (struct complex *x = points; x < points + POINTS; x += 8) {
-        join_two(x);
-    }
-    size = 8;
-#endif
-    while (size < POINTS) {
-        size *= 4;
+    for (int size = 4 * FIRST_SIZE; size <= POINTS; size *= 4) {
         join_fours(points, size);
     }
 }
@@ -267,7 +310,7 @@ static const float *mel_energies(const int16_t *samples, int count, int start)
     struct complex *points = (struct complex *)model_arena.floats;
     float *mels = model_arena.floats + FRONTEND_FFT;
     struct stretch stretch = {samples, start, count - FRONTEND_SAMPLES_LOST, 0};
-    stretch.at_edge = start < 0 || start + FRONTEND_WINDOW > stretch.count;
+    stretch.reflected = start < 0 || start + FRONTEND_WINDOW > stretch.count;
     transform(points, &stretch);
     take_powers(points);
     add_mels(points, mels);

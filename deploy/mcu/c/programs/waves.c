@@ -1,10 +1,9 @@
 /*
- * Classifies recordings of one second: for each SCENE_RATE_HZ int16 samples in waves.bin, the
- * logits go to outputs.bin and, if there is a file want_maps, the map that the network reads,
- * [mels][columns], to maps.bin. counts.bin gets two uint64, of the first recording: instructions
- * of the front end and of the network.
- *
- * Ends with 0, or with 1 if a file cannot be opened or written or a recording is cut short.
+ * Classifies recordings of a second: of each SCENE_RATE_HZ int16 samples in waves.bin, one recording
+ * after the other, the logits, [SCENE_LABELS] int8, go to outputs.bin. If there is a file want_maps,
+ * what the network reads, [mels][columns] int8, goes to maps.bin. Writes two uint64 to counts.bin,
+ * the instructions of the front end and of the network for the first recording: 0 where nothing
+ * counts them.
  */
 #include <stdint.h>
 
@@ -14,116 +13,115 @@
 
 #define CHUNK 160 /* samples read at a time */
 
-static int is_good = 1;
+struct counts {
+    uint64_t front_end;
+    uint64_t network;
+};
+
+static int opened(const char *path, char mode)
+{
+    const int file = port_open(path, mode);
+    if (file < 0) {
+        port_exit(PORT_NO_FILE);
+    }
+    return file;
+}
 
 static void write_all(int file, const void *bytes, int count)
 {
     if (port_write(file, bytes, count) != count) {
-        is_good = 0;
+        port_exit(PORT_NO_FILE);
     }
 }
 
-/* Listens to one recording; returns the bytes of it that there are. Counts the front end only. */
-static int hear(int waves, uint64_t *instructions)
+/* Reads the next samples of a recording. Returns whether there are any, at its very start only. */
+static int read_samples(int waves, int16_t *samples, int count, int at_start)
 {
-    int16_t chunk[CHUNK];
-    int bytes_read = 0;
-    scene_reset();
-    for (int left = SCENE_RATE_HZ; left > 0; left -= CHUNK) {
-        const int bytes = (left < CHUNK ? left : CHUNK) * (int)sizeof(int16_t);
-        const int found = port_read(waves, chunk, bytes);
-        bytes_read += found > 0 ? found : 0;
-        if (found != bytes) {
-            return bytes_read;
-        }
-        const uint64_t begin = port_counter();
-        scene_push_samples(chunk, bytes / (int)sizeof(int16_t));
-        *instructions += port_counter() - begin;
+    const int bytes = count * (int)sizeof *samples;
+    const int found = port_read(waves, samples, bytes);
+    if (found != bytes && !(at_start && found == 0)) {
+        port_exit(PORT_SHORT_FILE);
     }
-    const uint64_t begin = port_counter();
+    return found != 0;
+}
+
+/* Hears one recording; returns whether there was another. Reading it is not counted. */
+static int hear(int waves, struct counts *counts)
+{
+    int16_t samples[CHUNK];
+    scene_reset();
+    for (int heard = 0; heard < SCENE_RATE_HZ; heard += CHUNK) {
+        const int left = SCENE_RATE_HZ - heard;
+        const int count = left < CHUNK ? left : CHUNK;
+        if (!read_samples(waves, samples, count, heard == 0)) {
+            return 0;
+        }
+        const uint64_t start = port_counter();
+        scene_push_samples(samples, count);
+        counts->front_end += port_counter() - start;
+    }
+    const uint64_t start = port_counter();
     scene_finish();
-    *instructions += port_counter() - begin;
-    return bytes_read;
+    counts->front_end += port_counter() - start;
+    return 1;
+}
+
+static void classify(int outputs, struct counts *counts)
+{
+    int8_t logits[SCENE_LABELS];
+    const uint64_t start = port_counter();
+    scene_run(logits);
+    counts->network += port_counter() - start;
+    write_all(outputs, logits, SCENE_LABELS);
 }
 
 static void write_map(int maps)
 {
-    int8_t row[SCENE_COLUMNS];
-    for (int mel = 0; mel < MODEL_INPUT_ROWS; mel++) {
-        scene_row(mel, row);
-        write_all(maps, row, SCENE_COLUMNS);
+    int8_t values[SCENE_COLUMNS];
+    for (int row = 0; row < MODEL_INPUT_ROWS; row++) {
+        scene_row(row, values);
+        write_all(maps, values, SCENE_COLUMNS);
     }
 }
 
-static void classify(int outputs, uint64_t *instructions)
+static void write_counts(const struct counts *counts)
 {
-    int8_t logits[SCENE_LABELS];
-    const uint64_t begin = port_counter();
-    scene_run(logits);
-    *instructions += port_counter() - begin;
-    write_all(outputs, logits, SCENE_LABELS);
-}
-
-static void write_counts(const uint64_t counts[2])
-{
-    const int file = port_open("counts.bin", 'w');
-    if (file < 0) {
-        is_good = 0;
-        return;
-    }
-    write_all(file, counts, 2 * (int)sizeof(uint64_t));
+    const int file = opened("counts.bin", 'w');
+    write_all(file, counts, sizeof *counts);
     port_close(file);
 }
 
-/* -1 where nobody wants the maps. */
-static int open_maps(void)
+/* -1 if nobody wants the maps. */
+static int opened_maps(void)
 {
     const int wanted = port_open("want_maps", 'r');
     if (wanted < 0) {
         return -1;
     }
     port_close(wanted);
-    const int maps = port_open("maps.bin", 'w');
-    is_good = is_good && maps >= 0;
-    return maps;
-}
-
-static void classify_all(int waves, int outputs, int maps)
-{
-    const int whole = SCENE_RATE_HZ * (int)sizeof(int16_t);
-    for (int first = 1;; first = 0) {
-        uint64_t counts[2] = {0, 0};
-        const int bytes = hear(waves, &counts[0]);
-        if (bytes < whole) {
-            is_good = is_good && bytes == 0;
-            return;
-        }
-        classify(outputs, &counts[1]);
-        if (maps >= 0) {
-            write_map(maps);
-        }
-        if (first) {
-            write_counts(counts);
-        }
-    }
+    return opened("maps.bin", 'w');
 }
 
 int main(void)
 {
-    const int waves = port_open("waves.bin", 'r');
-    const int outputs = port_open("outputs.bin", 'w');
-    const int maps = open_maps();
+    const int waves = opened("waves.bin", 'r');
+    const int outputs = opened("outputs.bin", 'w');
+    const int maps = opened_maps();
+    struct counts counts = {0, 0};
     port_start_counter();
-    if (waves >= 0 && outputs >= 0 && is_good) {
-        classify_all(waves, outputs, maps);
-        port_close(waves);
-        port_close(outputs);
-    } else {
-        is_good = 0;
+    for (int record = 0; hear(waves, &counts); record++) {
+        classify(outputs, &counts);
+        if (maps >= 0) {
+            write_map(maps);
+        }
+        if (record == 0) {
+            write_counts(&counts);
+        }
     }
     if (maps >= 0) {
         port_close(maps);
     }
-    port_exit(is_good ? 0 : 1);
-    return 0;
+    port_close(outputs);
+    port_close(waves);
+    return PORT_DONE;
 }
