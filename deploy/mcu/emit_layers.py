@@ -8,7 +8,6 @@ from typing import Any
 
 from deploy.mcu import network as net
 from deploy.mcu.c_text import c_comment
-from deploy.mcu.emit_weights import blank_name, reads_blank
 from deploy.mcu.plan import Plan, Rows
 from deploy.mcu.steps import Step
 
@@ -24,12 +23,15 @@ def step_name(step: Step) -> str:
 def ring(plan: Plan, rows: Rows) -> str:
     """The C of a tensor's memory."""
     readers = [step for step in plan.steps if rows.tensor.index in step.inputs]
-    blank = blank_name(rows.tensor.zero_point) if any(map(reads_blank, readers)) else "0"
+    blank = "0"
+    if any(map(Step.reads_outside, readers)):
+        blank = f"model_arena.bytes + {plan.blanks[rows.tensor.zero_point]}"
     return (
         f"/* {_shape(rows.tensor)} '{c_comment(rows.tensor.name)}' */\n"
         f"static const struct ring {ring_name(rows.tensor.index)} = {{\n"
-        f"    model_arena.bytes + {rows.offset}, {blank}, {rows.row_bytes}, {rows.depth}, "
-        f"{rows.tensor.rows}}};\n"
+        f"    .memory = model_arena.bytes + {rows.offset}, .blank = {blank},\n"
+        f"    .row_bytes = {rows.row_bytes}, .depth = {rows.depth}, .rows = {rows.tensor.rows},\n"
+        "};\n"
     )
 
 
@@ -71,9 +73,10 @@ def _convolution(plan: Plan, step: Step, layer: net.Convolution) -> tuple[str, s
     run = layer.window.columns * source.tensor.channels
     numbers = (
         f"static const struct kernel_convolution {name}_numbers = {{\n"
-        f"    {_output(plan, step, layer)},\n"
-        f"    {name}_weights, {layer.window.rows * run}, {layer.window.rows}, {run}, "
-        f"{layer.window.column_stride * source.tensor.channels}}};\n"
+        f"{_output(plan, step, layer)}"
+        f"    .weights = {name}_weights, .depth = {layer.window.rows * run},\n"
+        f"    .rows = {layer.window.rows}, .run = {run}, "
+        f".step = {layer.window.column_stride * source.tensor.channels},\n}};\n"
     )
     call = f"kernel_convolution(&{name}_numbers, window, {_target(plan, step)});\n"
     return numbers, _window(plan, step) + call
@@ -85,9 +88,11 @@ def _depthwise(plan: Plan, step: Step, layer: net.Depthwise) -> tuple[str, str]:
     channel, column = _strides(source)
     numbers = (
         f"static const struct kernel_depthwise {name}_numbers = {{\n"
-        f"    {_output(plan, step, layer)},\n"
-        f"    {name}_weights, {layer.window.rows}, {layer.window.columns}, {layer.multiplier}, "
-        f"{layer.window.column_stride * column}, {channel}, {column}}};\n"
+        f"{_output(plan, step, layer)}"
+        f"    .weights = {name}_weights, .rows = {layer.window.rows}, "
+        f".columns = {layer.window.columns},\n"
+        f"    .multiplier = {layer.multiplier}, .step = {layer.window.column_stride * column},\n"
+        f"    .in_channel_stride = {channel}, .in_column_stride = {column},\n}};\n"
     )
     call = f"kernel_depthwise(&{name}_numbers, window, {_target(plan, step)});\n"
     return numbers, _window(plan, step) + call
@@ -100,9 +105,11 @@ def _average_pool(plan: Plan, step: Step, layer: net.AveragePool) -> tuple[str, 
     name = f"layer_{layer.index}"
     numbers = (
         f"static const struct kernel_average_pool {name}_numbers = {{\n"
-        f"    {window.columns}, {window.column_stride}, {source.columns}, {window.left}, "
-        f"{source.channels}, {output.columns},\n"
-        f"    {str(layer.margin_counts).lower()}, {layer.minimum}, {layer.maximum}}};\n"
+        f"    .columns = {window.columns}, .column_stride = {window.column_stride},\n"
+        f"    .in_columns = {source.columns}, .left = {window.left},\n"
+        f"    .channels = {source.channels}, .out_columns = {output.columns},\n"
+        f"    .margin_counts = {str(layer.margin_counts).lower()},\n"
+        f"{_limits(layer)}}};\n"
     )
     body = _window(plan, step)
     count = "count" if not layer.margin_counts else str(window.rows)
@@ -135,13 +142,13 @@ def _add(plan: Plan, step: Step, layer: net.Add) -> tuple[str, str]:
     numbers = (
         f"static const struct kernel_add {name}_numbers = {{\n"
         "#if MODEL_FAST_ROUNDING\n"
-        f"    {_fast_sum([tensors[index] for index in step.inputs], output)},\n"
+        f"{_fast_sum([tensors[index] for index in step.inputs], output)}"
         "#else\n"
-        f"    {{{zero_points}}}, {{{_list(layer.multipliers)}}}, "
-        f"{{{_list(-shift for shift in layer.shifts)}}},\n"
-        f"    {output.zero_point},\n"
+        f"    .zero_points = {{{zero_points}}}, .multipliers = {{{_list(layer.multipliers)}}},\n"
+        f"    .shifts = {{{_list(-shift for shift in layer.shifts)}}}, "
+        f".zero_point = {output.zero_point},\n"
         "#endif\n"
-        f"    {layer.minimum}, {layer.maximum}}};\n"
+        f"{_limits(layer)}}};\n"
     )
     first, second = (_source_row(plan.rows[index], "row") for index in step.inputs)
     return numbers, (
@@ -195,7 +202,8 @@ def _softmax(plan: Plan, step: Step, layer: net.Softmax) -> tuple[str, str]:
     name = f"layer_{layer.index}"
     numbers = (
         f"static const struct kernel_softmax {name}_numbers = {{\n"
-        f"    {layer.multiplier}, {layer.left_shift}, {layer.smallest_difference}}};\n"
+        f"    .multiplier = {layer.multiplier}, .left_shift = {layer.left_shift},\n"
+        f"    .smallest_difference = {layer.smallest_difference},\n}};\n"
     )
     return numbers, (
         f"kernel_softmax(&{name}_numbers, {_source_row(source, 'row')}, {_target(plan, step)}, "
@@ -225,7 +233,7 @@ def _fast_sum(inputs: list[net.Tensor], output: net.Tensor) -> str:
     constant -= sum(
         tensor.zero_point * factor for tensor, factor in zip(inputs, factors, strict=True)
     )
-    return f"{{{_list(factors)}}}, {constant}, {shift}"
+    return f"    .factors = {{{_list(factors)}}}, .constant = {constant}, .shift = {shift},\n"
 
 
 def _rescaling(
@@ -233,7 +241,8 @@ def _rescaling(
 ) -> str:
     return (
         f"static const struct kernel_rescaling {name}_numbers = {{\n"
-        f"    {source.zero_point}, {output.zero_point}, {layer.multiplier}, {layer.shift}}};\n"
+        f"    .from = {source.zero_point}, .to = {output.zero_point},\n"
+        f"    .multiplier = {layer.multiplier}, .shift = {layer.shift},\n}};\n"
     )
 
 
@@ -245,9 +254,16 @@ def _output(plan: Plan, step: Step, layer: net.Convolution | net.Depthwise) -> s
     rows = plan.rows.get(layer.output)
     channel, column = _strides(rows) if rows else (1, tensor.channels)
     return (
-        f"{{{name}_scales, {rescaling.zero_point}, {rescaling.minimum}, {rescaling.maximum},\n"
-        f"     {tensor.channels}, {tensor.columns}, {channel}, {column}}}"
+        "    .output = {\n"
+        f"        .numbers = {name}_scales, .zero_point = {rescaling.zero_point},\n"
+        f"        .minimum = {rescaling.minimum}, .maximum = {rescaling.maximum},\n"
+        f"        .channels = {tensor.channels}, .columns = {tensor.columns},\n"
+        f"        .channel_stride = {channel}, .column_stride = {column},\n    }},\n"
     )
+
+
+def _limits(layer: net.Add | net.AveragePool) -> str:
+    return f"    .minimum = {layer.minimum}, .maximum = {layer.maximum},\n"
 
 
 def _strides(rows: Rows) -> tuple[int, int]:

@@ -232,7 +232,10 @@ def _leaves_margin_out(step: object) -> bool:
 
 
 def _fill_margins(plan: Plan) -> Iterable[str]:
-    """Margins are written once, for rows never touch them."""
+    """What lies outside of tensors is written once, for their rows never touch it."""
+    for zero_point, offset in plan.blanks.items():
+        size = plan.blank_bytes(zero_point)
+        yield f"    memset(model_arena.bytes + {offset}, {zero_point}, {size});\n"
     for index, rows in plan.rows.items():
         if rows.left or rows.right:
             name = ring_name(index)

@@ -63,7 +63,13 @@ class Plan:
     """By tensor; the network's output is not among them, for it goes to the caller."""
     sums: dict[int, int]
     """First byte in the arena of a mean's sums, by the tensor that it gives."""
+    blanks: dict[int, int]
+    """First byte in the arena of the row outside of tensors, by their zero point."""
     arena_bytes: int
+
+    def blank_bytes(self, zero_point: int) -> int:
+        """Bytes of that row, as long as the longest that it stands for."""
+        return _blank_sizes(self.steps, self.rows)[zero_point]
 
 
 @dataclass
@@ -103,6 +109,9 @@ def make_plan(network: net.Network) -> Plan:
         if isinstance(step.layer, net.Mean):
             sizes["sums", step.output] = SUM_BYTES * network.tensors[step.output].channels
             times["sums", step.output] = _span(schedule, position)
+    for zero_point, size in _blank_sizes(steps, rows).items():
+        sizes["blank", zero_point] = size
+        times["blank", zero_point] = np.ones(len(schedule), bool)
     offsets, arena_bytes = place(sizes, times)
     return Plan(
         network,
@@ -110,6 +119,7 @@ def make_plan(network: net.Network) -> Plan:
         schedule,
         {index: replace(rows[index], offset=offsets["rows", index]) for index in rows},
         {index: offset for (kind, index), offset in offsets.items() if kind == "sums"},
+        {zero: offset for (kind, zero), offset in offsets.items() if kind == "blank"},
         arena_bytes,
     )
 
@@ -176,6 +186,15 @@ def _alive(rows: Rows, use: _Use, length: int) -> np.ndarray:
     if rows.left or rows.right:
         alive[: max(use.last) + 1] = True
     return alive
+
+
+def _blank_sizes(steps: tuple[Step, ...], rows: dict[int, Rows]) -> dict[int, int]:
+    sizes: dict[int, int] = {}
+    for step in filter(Step.reads_outside, steps):
+        held = rows[step.inputs[0]]
+        zero_point = held.tensor.zero_point
+        sizes[zero_point] = max(sizes.get(zero_point, 0), held.row_bytes)
+    return sizes
 
 
 def _span(schedule: tuple[int, ...], position: int) -> np.ndarray:

@@ -16,6 +16,11 @@ def plan_table(plan: Plan) -> str:
         lines.append(
             (f"{tensor} sums", f"{channels} int32", "-", f"{4 * channels:,}", f"{offset:,}")
         )
+    for zero_point, offset in plan.blanks.items():
+        size = plan.blank_bytes(zero_point)
+        lines.append(
+            (f"outside {zero_point}", "1 row of the zero point", "-", f"{size:,}", f"{offset:,}")
+        )
     whole = sum(rows.tensor.size for rows in plan.rows.values())
     return (
         f"{format_table(HEADER, lines)}\n\n"

@@ -20,7 +20,7 @@ library but `memcpy` and `memset`. Written by TinyScene for {target}, with {roun
 |---|---|
 | `model.h`, `model.c`, `weights.h` | the network: interface, schedule, constants |
 | `kernels*.c` | its arithmetic; the compiler's target chooses among MVE, DSP and plain C |
-{front_end_files}| `port/`, `programs/` | emulated boards and the host, and programs to try it there |
+{front_end_files}| `port/`, `programs/` | emulated boards and the host, and what to try there |
 | `golden/` | the network's file, inputs, and the outputs of LiteRT's reference kernels |
 
 ## Try it

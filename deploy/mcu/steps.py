@@ -32,6 +32,12 @@ class Step:
         """Turns after which an output row is there."""
         return self.turns if isinstance(self.layer, net.Mean) else row + 1
 
+    def reads_outside(self) -> bool:
+        """Whether its window takes in rows that are not there."""
+        if isinstance(self.layer, net.AveragePool) and not self.layer.margin_counts:
+            return False
+        return isinstance(self.layer, SLIDING) and (self.window.top > 0 or self.window.bottom > 0)
+
     def reads(self, turn: int) -> range:
         """Rows of each input that a turn reads."""
         if self.layer is None:

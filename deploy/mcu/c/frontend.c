@@ -213,9 +213,12 @@ static void join_fours(struct complex *points, int size)
         struct complex *x1 = x0 + distance;
         struct complex *x2 = x1 + distance;
         struct complex *x3 = x2 + distance;
-        while (x0 < points + POINTS) {
+        for (int left = POINTS / size;;) {
             join_four(x0, x1, x2, x3, *x0, product(*x1, twice), product(*x2, once),
                       product(*x3, thrice));
+            if (--left == 0) {
+                break; /* here: pointers may not leave the array */
+            }
             x0 += size;
             x1 += size;
             x2 += size;

@@ -27,8 +27,8 @@
 const char *const scene_labels[SCENE_LABELS] = {SCENE_LABEL_NAMES};
 
 static int16_t samples_kept[SAMPLES];
-static int held;   /* samples in it */
-static int start;  /* where in it the next window begins; below 0 where the recording begins later */
+static int held;  /* samples in it */
+static int start; /* where in it the next window begins; negative before the recording */
 static int listening;
 
 static int8_t columns_kept[SCENE_COLUMNS][FRONTEND_MELS];

@@ -1,9 +1,9 @@
 /*
- * Classifies recordings of a second: of each SCENE_RATE_HZ int16 samples in waves.bin, one recording
- * after the other, the logits, [SCENE_LABELS] int8, go to outputs.bin. If there is a file want_maps,
- * what the network reads, [mels][columns] int8, goes to maps.bin. Writes two uint64 to counts.bin,
- * the instructions of the front end and of the network for the first recording: 0 where nothing
- * counts them.
+ * Classifies recordings of a second: of each SCENE_RATE_HZ int16 samples in waves.bin, one after
+ * the other, the logits, [SCENE_LABELS] int8, go to outputs.bin. If there is a file want_maps, what
+ * the network reads, [mels][columns] int8, goes to maps.bin. Writes two uint64 to counts.bin, the
+ * instructions of the front end and of the network for the first recording: 0 where nothing counts
+ * them.
  */
 #include <stdint.h>
 
