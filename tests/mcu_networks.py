@@ -226,7 +226,7 @@ class NetworkFile:
             numbers = np.rint(self.random.normal(0, spread / 2, len(units)) / units)
             sums = sums + numbers * units
             inputs.append(self._constant(numbers.astype(np.int32), units.astype(np.float32)))
-        elif self.random.random() < 0.5:
+        elif kind == "FULLY_CONNECTED":  # of others without a bias, -1 makes TFLM crash
             inputs.append(-1)
         output = self._activation(_activated(sums, options.fusedActivationFunction))
         self._operator(kind, inputs, output, options)
@@ -251,9 +251,7 @@ class NetworkFile:
         integers = np.clip(np.rint(values / scale) + zero_point, -128, 127)
         return Tensor(index, (integers - zero_point) * scale, scale, zero_point)
 
-    def _constant(
-        self, values: np.ndarray, scales: np.ndarray | None = None, axis: int = 0
-    ) -> int:
+    def _constant(self, values: np.ndarray, scales: np.ndarray | None = None, axis: int = 0) -> int:
         index = self._tensor(values.shape, values.dtype.name.upper())
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(values.tobytes(), np.uint8)
@@ -270,9 +268,7 @@ class NetworkFile:
         self._tensors.append(tensor)
         return len(self._tensors) - 1
 
-    def _quantize(
-        self, index: int, scales: list[float], zero_points: list[int], axis: int
-    ) -> None:
+    def _quantize(self, index: int, scales: list[float], zero_points: list[int], axis: int) -> None:
         quantization = schema.QuantizationParametersT()
         quantization.scale, quantization.zeroPoint = scales, zero_points
         quantization.quantizedDimension = axis
@@ -494,7 +490,7 @@ def _geometry(draw: Draw, x: Tensor) -> tuple[tuple[int, int], tuple[int, int], 
 
 
 def _finish(draw: Draw) -> dict[str, Any]:
-    return {"activation": draw(activations), "bias": draw(st.integers(0, 4)) > 0}
+    return {"activation": draw(activations), "bias": draw(st.integers(0, 11)) > 0}
 
 
 def _divisors(number: int, most: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def estimate(model: Path, npu: str) -> Estimate:
     """
     if npu not in NPUS:
         raise InputError(f"--npu {npu}: is unknown; choose one of {', '.join(NPUS)}.")
+    if importlib.util.find_spec("ethosu") is None:
+        raise InputError("ethos-u-vela is not installed; run: pip install 'tinyscene[mcu]'")
     read_network(model)
     with tempfile.TemporaryDirectory() as folder:
         printed = _run_vela(model, npu, Path(folder))
@@ -70,8 +73,6 @@ def _run_vela(model: Path, npu: str, folder: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"{model}: ethos-u-vela gave no answer in {TIMEOUT_S} s.") from error
-    if "No module named ethosu" in done.stderr:
-        raise InputError("ethos-u-vela is not installed; run: pip install 'tinyscene[mcu]'")
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["without a reason"])[-1]
         raise InputError(f"{model}: ethos-u-vela refuses it ({reason}).")
