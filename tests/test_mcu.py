@@ -102,7 +102,7 @@ def test_network_without_front_end_gets_no_scene(model, tmp_path):
 def test_command_compares_with_litert_tflm_and_python(written, capsys):
     assert tinyscene.main(["mcu", "test", str(written), "--board", "host"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("ok  ") == 4
+    assert printed.count("ok  ") == 5
     assert "TFLM: 8 inputs, largest difference 0" in printed
 
 

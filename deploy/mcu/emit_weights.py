@@ -13,7 +13,7 @@ from deploy.mcu.weight_orders import Constants
 Order = Callable[[net.Convolution | net.Depthwise, Rows], Constants]
 
 ORDERS: dict[str, Order] = {
-    "KERNEL_MVE": weight_orders.portable,
+    "KERNEL_MVE": weight_orders.mve,
     "KERNEL_DSP": weight_orders.dsp,
     "KERNEL_PORTABLE": weight_orders.portable,
 }

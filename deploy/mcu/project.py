@@ -23,7 +23,7 @@ from deploy.mcu.network import Network
 from deploy.mcu.plan import Plan, make_plan
 from deploy.mcu.project_readme import project_readme
 from deploy.mcu.reader import read_network
-from deploy.mcu.reference import reference_outputs
+from deploy.mcu.reference import EngineMissingError, reference_outputs
 from deploy.model_file import ModelInfo, info_file, read_info
 
 C_FILES = Path(__file__).parent / "c"
@@ -172,17 +172,25 @@ def _set_board(folder: Path, board: str) -> None:
 
 
 def _write_golden(folder: Path, model: Path, network: Network, info: ModelInfo | None) -> None:
-    """Inputs, and what LiteRT's reference kernels make of them."""
+    """Inputs, and what others make of them."""
     (folder / "golden").mkdir()
     shutil.copy(model, folder / MODEL)
     inputs = golden_inputs(network)
     (folder / INPUTS).write_bytes(inputs.tobytes())
-    outputs = reference_outputs("LiteRT", model, network, inputs)
+    outputs = _golden_outputs(model, network, inputs)
     (folder / OUTPUTS).write_bytes(outputs.tobytes())
     if info:
         shutil.copy(info_file(model), folder / f"{MODEL}.json")
         waves = golden_waves(info.front_end)
         (folder / WAVES).write_bytes(waves.astype(np.int16).tobytes())
+
+
+def _golden_outputs(model: Path, network: Network, inputs: np.ndarray) -> np.ndarray:
+    """TFLM's, or those of LiteRT's reference kernels where TFLM is not installed or refuses."""
+    try:
+        return reference_outputs("TFLM", model, network, inputs)
+    except (EngineMissingError, InputError):
+        return reference_outputs("LiteRT", model, network, inputs)
 
 
 def _description(

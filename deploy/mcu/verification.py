@@ -13,13 +13,13 @@ from deploy.files import write_bytes
 from deploy.interpreters import quantize
 from deploy.mcu.machines import Machine
 from deploy.mcu.network import Network, Tensor
-from deploy.mcu.project import INPUTS, MODEL, OUTPUTS, WAVES, Project
+from deploy.mcu.project import INPUTS, OUTPUTS, WAVES, Project
 from deploy.mcu.reader import read_network
-from deploy.mcu.reference import EngineMissingError, reference_outputs
+from deploy.mcu.reference import ENGINES, EngineMissingError, reference_outputs
 from deploy.model_file import ModelInfo, read_info
 
-MOST_OFF_FAST = 4
-"""Levels that a logit may be off with fast rounding, after all layers."""
+MOST_OFF = 4
+"""Levels that a logit may be off, after all layers, where a layer may be off by one."""
 
 LEAST_MAP_SHARE = 0.999
 """Of the map's values, how many must lie within one level of Python's."""
@@ -41,9 +41,11 @@ def verify(project: Project, machine: Machine) -> list[Check]:
         InputError: no compiler or emulator, a program that does not build or does not end.
     """
     network = read_network(project.model)
-    inputs = np.fromfile(project.folder / INPUTS, np.int8).reshape(
-        -1, network.tensors[network.input].size
-    )
+    inputs = np.fromfile(project.folder / INPUTS, np.int8)
+    size = network.tensors[network.input].size
+    if inputs.size == 0 or inputs.size % size:
+        raise InputError(f"{project.folder / INPUTS}: is damaged; generate the project again.")
+    inputs = inputs.reshape(-1, size)
     with tempfile.TemporaryDirectory() as folder:
         outputs = run_network(project, machine, inputs, Path(folder, "network"))
         checks = _compare_engines(project, network, inputs, outputs)
@@ -82,18 +84,32 @@ def _records(path: Path, dtype: type, count: int) -> np.ndarray:
 def _compare_engines(
     project: Project, network: Network, inputs: np.ndarray, outputs: np.ndarray
 ) -> list[Check]:
-    golden = np.fromfile(project.folder / OUTPUTS, np.int8).reshape(outputs.shape)
-    checks = [_compare(project, "LiteRT's reference kernels", outputs, golden)]
-    try:
-        tflm = reference_outputs("TFLM", project.folder / MODEL, network, inputs)
-    except EngineMissingError:
-        return [*checks, Check("TFLM", True, "not compared: tflite-micro is not installed")]
-    return [*checks, _compare(project, "TFLM", outputs, tflm)]
+    golden = np.fromfile(project.folder / OUTPUTS, np.int8)
+    if golden.size != outputs.size:
+        raise InputError(f"{project.folder / OUTPUTS}: is damaged; generate the project again.")
+    limit = 0 if project.rounding == "exact" else MOST_OFF
+    checks = [_compare("golden outputs", outputs, golden.reshape(outputs.shape), limit)]
+    for engine in ENGINES:
+        try:
+            expected = reference_outputs(engine, project.model, network, inputs)
+        except EngineMissingError:
+            checks.append(Check(engine, True, "not compared, for it is not installed"))
+            continue
+        allowed = MOST_OFF if engine == "LiteRT" and _is_fully_connected(network) else limit
+        checks.append(_compare(engine, outputs, expected, allowed))
+    return checks
 
 
-def _compare(project: Project, name: str, outputs: np.ndarray, expected: np.ndarray) -> Check:
+def _is_fully_connected(network: Network) -> bool:
+    """Whether there is a layer that LiteRT and TFLM themselves do not agree about.
+
+    LiteRT's reference kernel of FULLY_CONNECTED rounds once, TFLM's twice, as all their others do.
+    """
+    return any(layer.kind == "FULLY_CONNECTED" for layer in network.layers)
+
+
+def _compare(name: str, outputs: np.ndarray, expected: np.ndarray, limit: int) -> Check:
     off = np.abs(outputs.astype(int) - expected)
-    limit = 0 if project.rounding == "exact" else MOST_OFF_FAST
     found = f"{len(outputs)} inputs, largest difference {off.max()} levels (at most {limit})"
     return Check(name, bool(off.max() <= limit), found)
 
@@ -104,7 +120,8 @@ def _check_scene(project: Project, machine: Machine, network: Network, folder: P
     maps, logits = run_waves(project, machine, waves, folder)
     expected = python_maps(info, network.tensors[network.input], waves)
     heard = reference_outputs("LiteRT", project.model, network, maps)
-    return [_compare_maps(maps, expected), _compare(project, "wave to logits", logits, heard)]
+    limit = 0 if project.rounding == "exact" and not _is_fully_connected(network) else MOST_OFF
+    return [_compare_maps(maps, expected), _compare("wave to logits", logits, heard, limit)]
 
 
 def python_maps(info: ModelInfo, source: Tensor, waves: np.ndarray) -> np.ndarray:

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#if !defined(KERNEL_MVE) /* whose sums and pooling are in kernels_mve.c */
+
 #if MODEL_FAST_ROUNDING
 
 /* One rounding instead of three. */
@@ -126,6 +128,8 @@ void kernel_average_pool(const struct kernel_average_pool *layer, const int8_t *
         pool_column(layer, rows, count, start, end, values + column * layer->channels);
     }
 }
+
+#endif
 
 void kernel_rescale_row(const struct kernel_rescaling *layer, const int8_t *from, int8_t *values,
                         int count)
