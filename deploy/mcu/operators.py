@@ -27,6 +27,13 @@ ADD_SHIFT = 20
 SOFTMAX_INTEGER_BITS = 5
 """Integer bits of the differences that softmax takes the exponential of."""
 
+LARGEST_ROW = 2**15
+"""Limit of the values of a row, of the rows of a tensor and of the values that an output sums up:
+kernels.h counts them, with margins, in uint16."""
+
+LARGEST_WINDOW = 2**8
+"""Limit of the rows and columns of a sliding window and of its strides, for the same reason."""
+
 LARGEST_SUM = 2**30
 """Limit of an accumulator; past it a kernel would overflow when it doubles it."""
 
@@ -100,6 +107,9 @@ class Context:
             self.fail(place, index, f"has shape {shape}, a batch", "export it for one clip")
         sizes = shape[1:] if len(shape) > 1 else shape
         rows, columns, channels = (1,) * (3 - len(sizes)) + tuple(sizes)
+        if max(rows, columns * channels) >= LARGEST_ROW:
+            problem = f"has {rows} rows of {columns * channels} values"
+            self.fail(place, index, problem, f"expected less than {LARGEST_ROW} of either")
         return rows, columns, channels
 
 
@@ -292,9 +302,10 @@ def _window(context: Context, place: Place, options: Any, size: tuple[int, int])
     """The window of a sliding operator, with the margins that its padding scheme gives."""
     source, output = _ends(context, place)
     strides = (options.strideH, options.strideW)
-    if min(*size, *strides) < 1:
+    if min(*size, *strides) < 1 or max(*size, *strides) >= LARGEST_WINDOW:
         problem = f"slides a window of {size} by {strides}"
-        context.fail(place, place.output, problem, "export the network again")
+        remedy = f"expected sizes from 1 to {LARGEST_WINDOW - 1}"
+        context.fail(place, place.output, problem, remedy)
     margins, lengths = [], []
     for length, extent, stride in zip((source.rows, source.columns), size, strides, strict=True):
         if options.padding == SAME:
@@ -379,7 +390,10 @@ def _limits(output: net.Tensor, options: Any) -> tuple[int, int]:
 def _check_sums(
     context: Context, place: Place, weights: np.ndarray, bias: np.ndarray, zero_point: int
 ) -> None:
-    """No accumulator, over any input, may reach `LARGEST_SUM`."""
+    """No sum may have too many values, nor reach `LARGEST_SUM` over any input."""
+    if weights.shape[1] >= LARGEST_ROW:
+        problem = f"sums up {weights.shape[1]} values"
+        context.fail(place, place.inputs[1], problem, f"expected less than {LARGEST_ROW}")
     largest = np.abs(bias.astype(np.int64)) + 255 * np.abs(weights.astype(np.int64)).sum(axis=1)
     if largest.max() >= LARGEST_SUM:
         channel = int(largest.argmax())

@@ -587,9 +587,9 @@ void kernel_add(const struct kernel_add *layer, const int8_t *first, const int8_
 
 /*
  * Four sums / area, to the nearest, halves away from zero; area up to LARGEST_AREA, |sum| up to 128
- * of it. With n = 2 * |sum| + area, n / (2 * area) rounded down is the upper word of n * reciprocal,
- * where reciprocal is 2^31 / area rounded up: 2 * area * reciprocal exceeds 2^32 by less than
- * 2 * area, and n times that is below 2^32, too little to reach the next quotient.
+ * of it. With n = 2 * |sum| + area, n / (2 * area) rounded down is the upper word of
+ * n * reciprocal, where reciprocal is 2^31 / area rounded up: 2 * area * reciprocal exceeds 2^32 by
+ * less than 2 * area, and n times that is below 2^32, too little to reach the next quotient.
  */
 static inline int32x4_t rounded_means(int32x4_t sums, int area, uint32_t reciprocal)
 {
