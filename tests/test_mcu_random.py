@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from mcu_networks import NetworkFile, Tensor, networks, single_layers, write
 
+from deploy.errors import InputError
 from deploy.mcu import emulator, toolchain
 from deploy.mcu.boards import board, write_board_files
 from deploy.mcu.emit_model import model_header, model_source
@@ -37,7 +38,11 @@ def emitted(folder: Path, drawn: Drawn, *, fast: bool = False) -> tuple[Path, Pl
     """The .tflite file of a network, and its C beside it."""
     assume(drawn[0].lines)  # a network of no layers is refused
     model = write(folder / "model.tflite", *drawn)
-    plan = make_plan(read_network(model))
+    try:
+        plan = make_plan(read_network(model))
+    except InputError as error:  # now and then an output is drawn that is next to constant
+        assert "too small" in str(error)
+        reject()
     (folder / "model.h").write_text(model_header(plan, fast_rounding=fast))
     (folder / "model.c").write_text(model_source(plan))
     (folder / "weights.h").write_text(weights_header(plan))

@@ -34,6 +34,9 @@ kernels.h counts them, with margins, in uint16."""
 LARGEST_WINDOW = 2**8
 """Limit of the rows and columns of a sliding window and of its strides, for the same reason."""
 
+LARGEST_WEIGHT = 2**14
+"""Limit of a weight shifted to the left with its sum: kernels_dsp.c holds it, doubled, in int16."""
+
 LARGEST_SUM = 2**30
 """Limit of an accumulator; past it a kernel would overflow when it doubles it."""
 
@@ -140,7 +143,7 @@ def _convolution(context: Context, place: Place, options: Any) -> net.Convolutio
     scales = _weight_scales(context, place, axis=0, channels=out_channels)
     bias = _bias(context, place, out_channels)
     rescaling = _rescaling(source, scales, output, options)
-    _check_sums(context, place, weights.reshape(out_channels, -1), bias, source.zero_point)
+    _check_sums(context, place, weights.reshape(out_channels, -1), bias, rescaling)
     return net.Convolution(
         place.index, place.kind, place.inputs[:1], place.output, window, weights, bias, rescaling
     )
@@ -157,7 +160,7 @@ def _fully_connected(context: Context, place: Place, options: Any) -> net.Convol
     scales = _fully_connected_scales(context, place, output.size)
     bias = _bias(context, place, output.size)
     rescaling = _rescaling(source, scales, output, options)
-    _check_sums(context, place, weights.reshape(output.size, -1), bias, source.zero_point)
+    _check_sums(context, place, weights.reshape(output.size, -1), bias, rescaling)
     return net.Convolution(
         place.index, place.kind, place.inputs[:1], place.output, window, weights, bias, rescaling
     )
@@ -175,7 +178,7 @@ def _depthwise(context: Context, place: Place, options: Any) -> net.Layer:
     bias = _bias(context, place, out_channels)
     rescaling = _rescaling(source, scales, output, options)
     by_channel = np.ascontiguousarray(weights[0].transpose(2, 0, 1))
-    _check_sums(context, place, by_channel.reshape(out_channels, -1), bias, source.zero_point)
+    _check_sums(context, place, by_channel.reshape(out_channels, -1), bias, rescaling)
     head = (place.index, place.kind, place.inputs[:1], place.output, window)
     if source.channels == 1:  # then it is a convolution of all channels, for which a kernel is fast
         return net.Convolution(*head, by_channel[..., None], bias, rescaling)
@@ -388,13 +391,18 @@ def _limits(output: net.Tensor, options: Any) -> tuple[int, int]:
 
 
 def _check_sums(
-    context: Context, place: Place, weights: np.ndarray, bias: np.ndarray, zero_point: int
+    context: Context, place: Place, weights: np.ndarray, bias: np.ndarray, rescaling: net.Rescaling
 ) -> None:
     """No sum may have too many values, nor reach `LARGEST_SUM` over any input."""
     if weights.shape[1] >= LARGEST_ROW:
         problem = f"sums up {weights.shape[1]} values"
         context.fail(place, place.inputs[1], problem, f"expected less than {LARGEST_ROW}")
-    largest = np.abs(bias.astype(np.int64)) + 255 * np.abs(weights.astype(np.int64)).sum(axis=1)
+    left = np.maximum(rescaling.shift, 0)
+    if (np.abs(weights.astype(np.int64)).max(axis=1) << left).max() >= LARGEST_WEIGHT:
+        problem = f"leads to an output whose scale is about 2**{left.max()} times too small"
+        context.fail(place, place.inputs[1], problem, "quantise the network again")
+    sums = np.abs(bias.astype(np.int64)) + 255 * np.abs(weights.astype(np.int64)).sum(axis=1)
+    largest = sums << left
     if largest.max() >= LARGEST_SUM:
         channel = int(largest.argmax())
         problem = f"channel {channel} sums up to {int(largest.max()):,}"
