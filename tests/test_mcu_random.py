@@ -41,7 +41,8 @@ def emitted(folder: Path, drawn: Drawn, *, fast: bool = False) -> tuple[Path, Pl
     try:
         plan = make_plan(read_network(model))
     except InputError as error:  # now and then an output is drawn that is next to constant
-        assert "too small" in str(error)
+        if "too small" not in str(error):
+            raise
         reject()
     (folder / "model.h").write_text(model_header(plan, fast_rounding=fast))
     (folder / "model.c").write_text(model_source(plan))
