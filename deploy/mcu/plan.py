@@ -82,13 +82,13 @@ class _Use:
     def depth(self) -> int:
         """Rows that must have a place at a time: none may be overwritten before its last use."""
         rows_by_then = np.searchsorted(self.written, self.last, side="right")
-        return int((rows_by_then - np.arange(len(self.written))).max())
+        return int((rows_by_then - np.arange(len(self.written))).max(initial=1))
 
     def alive(self, length: int) -> np.ndarray:
         """bool (length,): when any row is needed."""
         change = np.zeros(length + 1, int)
-        np.add.at(change, self.written, 1)
-        np.add.at(change, np.array(self.last) + 1, -1)
+        np.add.at(change, np.array(self.written, int), 1)
+        np.add.at(change, np.array(self.last, int) + 1, -1)
         return change.cumsum()[:-1] > 0
 
 
@@ -184,7 +184,7 @@ def _alive(rows: Rows, use: _Use, length: int) -> np.ndarray:
     """When its memory is needed: with margins from the start, for they are written only then."""
     alive = use.alive(length)
     if rows.left or rows.right:
-        alive[: max(use.last) + 1] = True
+        alive[: max(use.last, default=-1) + 1] = True
     return alive
 
 
