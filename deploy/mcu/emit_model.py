@@ -207,6 +207,7 @@ def model_header(plan: Plan, *, fast_rounding: bool, scratch_bytes: int = 0) -> 
 def model_source(plan: Plan) -> str:
     """The text of model.c."""
     layers = {type(step.layer) for step in plan.steps}
+    used = sorted(set(plan.schedule))
     parts = [
         START.replace("STEPS", str(len(plan.steps))),
         TAKE_ROWS if any(map(_leaves_margin_out, plan.steps)) else "",
@@ -214,7 +215,7 @@ def model_source(plan: Plan) -> str:
         "\n",
         *(ring(plan, rows) for rows in plan.rows.values()),
         "\n",
-        "\n".join(step_function(plan, step) for step in plan.steps),
+        "\n".join(step_function(plan, plan.steps[position]) for position in used),
         "\n",
         END.format(
             margins="".join(_fill_margins(plan)),
