@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr
+from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,35 +12,63 @@ import numpy as np
 
 from deploy.errors import InputError
 
+LITERT, TFLITE_RUNTIME, ONNXRUNTIME = "ai-edge-litert", "tflite-runtime", "onnxruntime"
+BACKENDS = {".tflite": (LITERT, TFLITE_RUNTIME), ".onnx": (ONNXRUNTIME,)}
+"""Packages that run each kind of file, the one to try first before the others."""
+
+NUMPY_MISMATCH = ("_ARRAY_API", "numpy.core.multiarray")
+"""What is missing for a package that was built for another numpy."""
+
 
 class Interpreter(Protocol):
     """A network that maps one log-mel (1, 1, mels, frames) to logits (1, classes), float32."""
 
+    backend: str
+    """The package that runs it, one of `BACKENDS`."""
+    input_type: np.dtype
+    output_type: np.dtype
+
     def logits(self, log_mel: np.ndarray) -> np.ndarray: ...
 
 
-def open_interpreter(path: Path, threads: int = 1) -> Interpreter:
+def open_interpreter(path: Path, threads: int = 1, backend: str | None = None) -> Interpreter:
     """Load a .tflite or .onnx file.
 
+    Args:
+        backend: one of `BACKENDS`; without it the first that works.
+
     Raises:
-        InputError: missing, damaged or of another kind, or no interpreter is installed for it.
+        InputError: missing, damaged or of another kind, or no interpreter works here.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such model file; check the path.")
-    if path.suffix == ".tflite":
-        return TfliteNetwork(path, threads)
+    if path.suffix not in BACKENDS:
+        raise InputError(f"{path}: found a '{path.suffix}' file, expected .tflite or .onnx.")
+    backends = BACKENDS[path.suffix]
+    if backend and backend not in backends:
+        raise InputError(f"{path}: {backend} runs no {path.suffix}; use {' or '.join(backends)}.")
     if path.suffix == ".onnx":
         return OnnxNetwork(path, threads)
-    raise InputError(f"{path}: found a '{path.suffix}' file, expected .tflite or .onnx.")
+    return TfliteNetwork(path, threads, backend)
+
+
+def version(backend: str) -> str | None:
+    """Version of an interpreter's package, or None where it is not installed."""
+    try:
+        return metadata.version(backend)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 class TfliteNetwork:
     """A TFLite network of one input and one output, float or full-int8."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        self._interpreter = _tflite_interpreter(path, threads)
+    def __init__(self, path: Path, threads: int = 1, backend: str | None = None) -> None:
+        self.backend, self._interpreter = _tflite_interpreter(path, threads, backend)
         self.input = self._interpreter.get_input_details()[0]
         self.output = self._interpreter.get_output_details()[0]
+        self.input_type = np.dtype(self.input["dtype"])
+        self.output_type = np.dtype(self.output["dtype"])
 
     def logits(self, log_mel: np.ndarray) -> np.ndarray:
         """Logits (1, classes) of one log-mel; its single channel may stand first or last."""
@@ -48,7 +79,9 @@ class TfliteNetwork:
 
 
 class OnnxNetwork:
-    """An ONNX network of one input and one output."""
+    """An ONNX network of one input and one output, both float32."""
+
+    backend = ONNXRUNTIME
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         try:
@@ -65,6 +98,7 @@ class OnnxNetwork:
         except Exception as error:  # onnxruntime raises classes of its own for a damaged file
             raise InputError(f"{path}: is not a complete ONNX model; export it again.") from error
         self._input = self._session.get_inputs()[0].name
+        self.input_type = self.output_type = np.dtype(np.float32)
 
     def logits(self, log_mel: np.ndarray) -> np.ndarray:
         """Logits (1, classes) of one log-mel."""
@@ -90,26 +124,52 @@ def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     return (values.astype(np.float32) - zero_point) * np.float32(scale)
 
 
-def _tflite_interpreter(path: Path, threads: int) -> Any:
+def _tflite_interpreter(path: Path, threads: int, backend: str | None) -> tuple[str, Any]:
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise InputError(f"{path}: is not a TFLite model; export it again.")
-    absent, failures = [], []
-    for load in (_litert, _tflite_runtime):
+    failures = []
+    for name in [backend] if backend else BACKENDS[".tflite"]:
         try:
-            interpreter = load(content, threads)
-            interpreter.allocate_tensors()
-        except ImportError as error:
-            absent.append(str(error))
-        except (ValueError, RuntimeError, AttributeError) as error:
-            # tflite-runtime imports beside numpy 2 but cannot be constructed: try the other one.
-            failures.append(" ".join(str(error).split()))
-        else:
-            return interpreter
+            return name, load(name, content, threads)
+        except LoadError as error:
+            failures.append(error)
+    present = [error for error in failures if not error.absent]
     raise InputError(
-        f"{path}: cannot be run ({'; '.join(failures or absent)}); "
-        "export it again, or install an interpreter: pip install ai-edge-litert"
+        f"{path}: cannot be run ({'; '.join(map(str, present or failures))}); "
+        f"export it again, or install an interpreter: pip install {backend or LITERT}"
     )
+
+
+class LoadError(Exception):
+    """Why an interpreter does not run a TFLite file, in words."""
+
+    def __init__(self, reason: str, *, absent: bool) -> None:
+        super().__init__(reason)
+        self.absent = absent
+        """Whether the interpreter is not installed."""
+
+
+def load(backend: str, content: bytes, threads: int = 1) -> Any:
+    """A constructed TFLite interpreter with its memory allocated.
+
+    An import proves nothing: tflite-runtime can be imported beside numpy 2, but not constructed.
+
+    Raises:
+        LoadError: not installed, broken, or not able to run this file.
+    """
+    try:
+        with redirect_stderr(StringIO()):  # numpy 2 prints a page about modules built for numpy 1
+            interpreter = _LOADERS[backend](content, threads)
+        interpreter.allocate_tensors()
+    except (ImportError, ValueError, RuntimeError, AttributeError, SystemError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        mismatch = any(name in reason for name in NUMPY_MISMATCH)
+        if mismatch:
+            reason = f"{backend} {version(backend)} needs numpy<2, found {np.__version__}"
+        absent = isinstance(error, ImportError) and not mismatch
+        raise LoadError(reason, absent=absent) from error
+    return interpreter
 
 
 def _litert(content: bytes, threads: int) -> Any:
@@ -122,3 +182,6 @@ def _tflite_runtime(content: bytes, threads: int) -> Any:
     from tflite_runtime.interpreter import Interpreter as RuntimeInterpreter
 
     return RuntimeInterpreter(model_content=content, num_threads=threads)
+
+
+_LOADERS = {LITERT: _litert, TFLITE_RUNTIME: _tflite_runtime}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -28,24 +29,67 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
         ValueError: a rate is not positive.
         InputError: the rates have no ratio of small numbers, which a polyphase filter needs.
     """
-    if from_hz <= 0 or to_hz <= 0:
-        raise ValueError(f"rates must be positive, found {from_hz} and {to_hz} Hz")
     waves = np.asarray(waves, np.float32)
     if from_hz == to_hz:
         return waves
-    divisor = math.gcd(from_hz, to_hz)
-    step, phases = from_hz // divisor, to_hz // divisor
-    if step * phases > MAX_TAPS:
-        raise InputError(
-            f"found {from_hz} Hz, expected a common rate such as 44100 Hz; resample it first."
-        )
-    half_width, parts = _polyphase_bands(step, phases)
-    padding = [(0, 0)] * (waves.ndim - 1) + [(half_width, half_width + step)]
-    padded = np.pad(waves, padding)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + step, axis=-1)
-    resampled = product(frames[..., ::step, :], parts)
-    length = math.ceil(waves.shape[-1] * phases / step)
+    filters = _polyphase(from_hz, to_hz)
+    after = filters.half_width + filters.step
+    padded = np.pad(waves, [(0, 0)] * (waves.ndim - 1) + [(filters.half_width, after)])
+    frames = filters.frames(padded)
+    resampled = product(frames.reshape(-1, frames.shape[-1]), filters.bands)
+    length = math.ceil(waves.shape[-1] * filters.phases / filters.step)
     return resampled.reshape(*waves.shape[:-1], -1)[..., :length]
+
+
+class Resampler:
+    """Resampling of a stream, block by block, with the result of `resample` for the whole."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        """Prepare for a stream at `from_hz`.
+
+        Raises:
+            ValueError, InputError: as `resample`.
+        """
+        self._filters = _polyphase(from_hz, to_hz)
+        self._waiting = np.zeros(self._filters.half_width, np.float32)
+        self._taken = self._given = 0
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        """The samples (at the new rate) that a further block (samples,) makes known, float32."""
+        filters = self._filters
+        self._taken += len(block)
+        self._waiting = np.concatenate([self._waiting, block]).astype(np.float32, copy=False)
+        if len(self._waiting) < filters.taps:
+            return np.empty(0, np.float32)
+        frames = filters.frames(self._waiting)
+        self._waiting = self._waiting[len(frames) * filters.step :].copy()
+        self._given += len(frames) * filters.phases
+        return product(frames, filters.bands).reshape(-1)
+
+    def finish(self) -> np.ndarray:
+        """The samples at the end of the stream, behind which there is silence."""
+        missing = math.ceil(self._taken * self._filters.phases / self._filters.step) - self._given
+        return self.push(np.zeros(self._filters.taps, np.float32))[:missing]
+
+
+@dataclass(frozen=True)
+class Polyphase:
+    """Interpolation filters: `phases` samples of the new rate for each `step` of the old one."""
+
+    step: int
+    phases: int
+    half_width: int
+    bands: list[Band]
+
+    @property
+    def taps(self) -> int:
+        """Samples of the old rate that `phases` samples of the new one are made from."""
+        return 2 * self.half_width + self.step
+
+    def frames(self, waves: np.ndarray) -> np.ndarray:
+        """View waves (..., samples) as (..., frames, taps), a step apart."""
+        views = np.lib.stride_tricks.sliding_window_view(waves, self.taps, axis=-1)
+        return views[..., :: self.step, :]
 
 
 def kernel(step: int, phases: int) -> tuple[int, np.ndarray]:
@@ -65,6 +109,15 @@ def kernel(step: int, phases: int) -> tuple[int, np.ndarray]:
 
 
 @lru_cache(maxsize=8)
-def _polyphase_bands(step: int, phases: int) -> tuple[int, list[Band]]:
-    half_width, weights = kernel(step, phases)
-    return half_width, bands(weights, PHASES_PER_BAND)
+def _polyphase(from_hz: int, to_hz: int) -> Polyphase:
+    if from_hz <= 0 or to_hz <= 0:
+        raise ValueError(f"rates must be positive, found {from_hz} and {to_hz} Hz")
+    divisor = math.gcd(from_hz, to_hz)
+    step, phases = from_hz // divisor, to_hz // divisor
+    if step * phases > MAX_TAPS:
+        raise InputError(
+            f"found {from_hz} Hz, expected a common rate such as 44100 Hz; resample it first."
+        )
+    same = step == phases  # nothing to filter
+    half_width, weights = (0, np.ones((1, 1), np.float32)) if same else kernel(step, phases)
+    return Polyphase(step, phases, half_width, bands(weights, PHASES_PER_BAND))

@@ -6,11 +6,13 @@ import types
 import numpy as np
 import pytest
 
+from deploy import interpreters
 from deploy.classifier import Classifier, as_float, one_second_windows, softmax
 from deploy.errors import InputError
 from deploy.frontend import front_end
-from deploy.interpreters import dequantize, open_interpreter, quantize
+from deploy.interpreters import LITERT, TFLITE_RUNTIME, dequantize, open_interpreter, quantize
 from deploy.model_file import ModelInfo, info_file, read_info, write_info
+from tests.toy_models import write_toy
 
 SPEC = front_end("dcase2024")
 
@@ -31,17 +33,52 @@ def test_batches_keep_their_order():
     np.testing.assert_allclose(windows[2], alone, atol=1e-5)
 
 
+def test_a_wave_of_less_than_a_second_is_repeated():
+    wave = np.random.default_rng(0).normal(size=12_000).astype(np.float32)
+    window = one_second_windows(wave, 32_000, SPEC)[0, 0]
+    np.testing.assert_array_equal(window, np.concatenate([wave, wave, wave[:8_000]]))
+
+
 def test_short_wave_is_refused():
-    with pytest.raises(InputError, match="found 31999 samples at 32000 Hz, expected at least 1 s"):
-        one_second_windows(np.zeros(31_999, np.float32), 32_000, SPEC)
+    with pytest.raises(
+        InputError, match="found 3199 samples at 32000 Hz"
+    ):
+        one_second_windows(np.zeros(3_199, np.float32), 32_000, SPEC)
 
 
-def test_int16_is_scaled_and_other_types_are_refused():
-    np.testing.assert_array_equal(as_float(np.array([-(2**15), 2**14], np.int16)), [-1, 0.5])
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [
+        (np.uint8, [0, 192]),
+        (np.int8, [-128, 64]),
+        (np.int16, [-(2**15), 2**14]),
+        (np.int32, [-(2**31), 2**30]),
+        (np.float16, [-1, 0.5]),
+        (np.float64, [-1, 0.5]),
+    ],
+)
+def test_samples_of_every_type_are_scaled(dtype, stored):
+    samples = as_float(np.array(stored, dtype))
+    assert samples.dtype == np.float32
+    np.testing.assert_array_equal(samples, [-1, 0.5])
+
+
+def test_other_samples_are_refused():
     with pytest.raises(InputError, match="type int64"):
         as_float(np.array([1]))
     with pytest.raises(InputError, match="NaN"):
         as_float(np.array([np.nan]))
+
+
+def test_channels_are_averaged(tmp_path):
+    scenes = Classifier(write_toy(tmp_path / "toy.tflite"))
+    stereo = np.random.default_rng(0).normal(0, 0.1, (2, 44_100))
+    mono = scenes.probabilities(stereo.mean(0), 44_100)
+    for axis, wave in ((0, stereo), (1, stereo.T)):
+        assert (scenes.probabilities(wave, 44_100, channel_axis=axis) == mono).all()
+    batch = scenes.probabilities(stereo[None], 44_100, channel_axis=1)
+    assert batch.shape == (1, 10)
+    assert (batch[0] == mono).all()
 
 
 def test_softmax_of_large_logits():
@@ -92,18 +129,43 @@ def test_model_information_survives_writing(tmp_path):
         read_info(model)
 
 
-def test_interpreter_that_imports_but_cannot_be_constructed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (AttributeError("_ARRAY_API not found"), "needs numpy<2, found"),
+        (SystemError("numpy.core.multiarray failed to import"), "needs numpy<2, found"),
+        (ValueError("no such thing"), "no such thing"),
+    ],
+)
+def test_interpreter_that_imports_but_cannot_be_constructed(error, words, tmp_path, monkeypatch):
     path = tmp_path / "model.tflite"
     path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(40))
 
     class Unusable:
         def __init__(self, **_: object) -> None:
-            raise AttributeError("_ARRAY_API not found")
+            raise error
 
     module = types.ModuleType("tflite_runtime.interpreter")
     module.Interpreter = Unusable
     monkeypatch.setitem(sys.modules, "tflite_runtime", types.ModuleType("tflite_runtime"))
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(InputError, match=r"_ARRAY_API not found.*pip install ai-edge-litert"):
+    with pytest.raises(InputError, match=rf"{words}.*pip install ai-edge-litert"):
         open_interpreter(path)
+
+
+def test_interpreter_that_cannot_be_constructed_gives_way_to_one_that_can(tmp_path, monkeypatch):
+    def fail(content: bytes, threads: int) -> None:
+        raise SystemError("_ARRAY_API not found")
+
+    model = write_toy(tmp_path / "toy.tflite")
+    monkeypatch.setitem(interpreters.BACKENDS, ".tflite", (TFLITE_RUNTIME, LITERT))
+    monkeypatch.setitem(interpreters._LOADERS, TFLITE_RUNTIME, fail)
+    assert open_interpreter(model).backend == LITERT
+
+
+def test_interpreter_asked_for_must_run_the_file(tmp_path):
+    model = write_toy(tmp_path / "toy.onnx")
+    assert open_interpreter(model, backend="onnxruntime").backend == "onnxruntime"
+    with pytest.raises(InputError, match=r"ai-edge-litert runs no \.onnx; use onnxruntime"):
+        open_interpreter(model, backend="ai-edge-litert")
