@@ -15,9 +15,9 @@ from baseline.challenge import DEVICES, SCENES
 from baseline.clip_audio import format_faults
 from baseline.clips import LISTS, SPLIT_LISTS, list_path, read_list, read_meta
 from baseline.progress import progress_bar
-from baseline.workers import in_parallel
 from deploy.audio import read_audio
 from deploy.errors import InputError
+from deploy.workers import in_parallel
 
 MAX_EXAMPLES = 3
 CHUNK_CLIPS = 256

@@ -27,9 +27,9 @@ from baseline.challenge import (
 from baseline.clip_audio import to_int16
 from baseline.progress import progress_bar
 from baseline.sample_scenes import make_place, record, render
-from baseline.workers import in_parallel
 from deploy.errors import InputError
 from deploy.files import make_folder
+from deploy.workers import in_parallel
 
 CITIES = (
     "barcelona",

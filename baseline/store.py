@@ -21,9 +21,9 @@ from baseline.clips import Dataset, read_table
 from baseline.progress import progress_bar
 from baseline.store_files import CLIPS, DESCRIPTION, SAMPLES, Entry, Stamp
 from baseline.store_worker import Chunk, Work, source_stamp, store_chunk
-from baseline.workers import in_parallel
 from deploy.errors import InputError
 from deploy.files import read_json
+from deploy.workers import in_parallel
 
 __all__ = ["FULL_SCALE", "Store", "open_store", "prepare"]
 

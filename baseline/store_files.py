@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from baseline.workers import abandoned
 from deploy.errors import InputError
 from deploy.files import make_folder, read_json, write_json, write_text
+from deploy.workers import abandoned
 
 SAMPLES, CLIPS, DESCRIPTION = "samples.npy", "clips.csv", "store.json"
 JOURNAL = "journal.csv"

@@ -34,7 +34,7 @@ def scores(folder: Path, methods: list[str], overrides: list[str]) -> list[dict[
     from baseline.run import open_run
     from quantize.evaluation import evaluate_system
     from quantize.quantization import quantization_settings, quantize_run
-    from quantize.systems import available_systems
+    from quantize.system_names import available_systems
     from submission.pipeline import open_data
 
     run = open_run(folder)

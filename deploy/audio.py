@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import InputError
+from deploy.wav import STREAMED, WavReader
 
 WINDOW_SECONDS = 1
 """What a network hears at a time: the shortest usable recording."""
@@ -19,8 +20,11 @@ MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 RIFF_HEADER = 8
 """Bytes before those that a WAV file's header counts."""
 
-STREAMED = (0, 2**32 - 1)
-"""Counts of a header that was written before the length was known."""
+WHOLE_SECONDS = 60
+"""Read at a time where the whole is wanted."""
+
+DECODING_ERRORS = (OSError, EOFError, ValueError, RuntimeError)
+"""What soundfile and our own reader raise for damaged files."""
 
 PADDING = 1
 """Byte after a chunk of odd length, which many writers count but leave out."""
@@ -34,8 +38,8 @@ Samples = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 def read_audio(path: Path) -> tuple[Samples, int]:
     """Read a recording as float32 in [-1, 1].
 
-    WAV, FLAC and whatever else libsndfile knows where `soundfile` is installed; 8-, 16-, 24- and
-    32-bit PCM WAV where it is not (a Raspberry Pi needs no more).
+    WAV, FLAC and whatever else libsndfile knows where `soundfile` is installed; 8- to
+    32-bit PCM and float WAV where it is not (a Raspberry Pi needs no more).
 
     Returns:
         Samples of shape (channels, samples), and the rate in Hz.
@@ -44,24 +48,9 @@ def read_audio(path: Path) -> tuple[Samples, int]:
         InputError: missing, unreadable, empty or truncated file, or samples that are not finite
             or of another scale.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; check the path.")
-    try:
-        samples, rate_hz = _decode(path)
-    except (OSError, EOFError, ValueError, RuntimeError, wave.Error) as error:
-        raise InputError(
-            f"{path}: cannot be read as audio ({error}); replace it with a WAV or FLAC file."
-        ) from error
-    if samples.shape[1] == 0:
-        raise InputError(f"{path}: holds no samples; replace it with a complete recording.")
-    peak = np.abs(samples).max()
-    if not np.isfinite(peak):
-        raise InputError(f"{path}: holds NaN or infinite samples; record or export it again.")
-    if peak > MAX_PEAK:
-        raise InputError(
-            f"{path}: found samples up to {peak:g}, expected -1 to 1; export it at that scale."
-        )
-    return samples, rate_hz
+    pieces = list(blocks(path, WHOLE_SECONDS))
+    samples = np.concatenate([piece for piece, _ in pieces], axis=1)
+    return samples, pieces[0][1]
 
 
 def read_mono(path: Path) -> tuple[np.ndarray, int]:
@@ -88,17 +77,63 @@ def read_mono(path: Path) -> tuple[np.ndarray, int]:
     return samples[0], rate_hz
 
 
-def _decode(path: Path) -> tuple[Samples, int]:
+def blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
+    """Read a recording piece by piece, so that its length does not matter.
+
+    Yields:
+        As `read_audio` returns, so many seconds at a time, the last piece shorter.
+
+    Raises:
+        InputError: as `read_audio`, when the reading comes to it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; check the path.")
+    found = False
+    try:
+        for samples, rate_hz in _decoded_blocks(path, seconds):
+            _require_usable(path, samples)
+            found = True
+            yield samples, rate_hz
+    except DECODING_ERRORS as error:
+        raise InputError(
+            f"{path}: cannot be read as audio ({error}); replace it with a WAV or FLAC file."
+        ) from error
+    if not found:
+        raise InputError(f"{path}: holds no samples; replace it with a complete recording.")
+
+
+def _require_usable(path: Path, samples: Samples) -> None:
+    peak = np.abs(samples).max()
+    if not np.isfinite(peak):
+        raise InputError(f"{path}: holds NaN or infinite samples; record or export it again.")
+    if peak > MAX_PEAK:
+        raise InputError(
+            f"{path}: found samples up to {peak:g}, expected -1 to 1; export it at that scale."
+        )
+
+
+def _decoded_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
     try:
         import soundfile
     except ImportError:
-        return _decode_wav(path)
+        yield from _wav_blocks(path, seconds)
+        return
     _require_whole(path)
     with soundfile.SoundFile(path) as file:
-        samples = file.read(dtype="float32", always_2d=True)
-        if len(samples) < file.frames:
-            raise ValueError(f"{len(samples)} of {file.frames} samples are there")
-        return samples.T, file.samplerate
+        frames, rate_hz, found = max(1, round(file.samplerate * seconds)), file.samplerate, 0
+        while len(samples := file.read(frames, dtype="float32", always_2d=True)):
+            found += len(samples)
+            yield samples.T, rate_hz
+        if found < file.frames:
+            raise ValueError(f"{found} of {file.frames} samples are there")
+
+
+def _wav_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
+    with open(path, "rb") as file:
+        reader = WavReader(file)
+        rate_hz = reader.format.rate_hz
+        while (samples := reader.read(max(1, round(rate_hz * seconds)))).shape[1]:
+            yield samples, rate_hz
 
 
 def _require_whole(path: Path) -> None:
@@ -113,22 +148,3 @@ def _require_whole(path: Path) -> None:
         and promised > found + PADDING
     ):
         raise ValueError(f"{found:,} of {promised:,} bytes are there")
-
-
-def _decode_wav(path: Path) -> tuple[Samples, int]:
-    with wave.open(str(path), "rb") as file:
-        width, channels, frames = file.getsampwidth(), file.getnchannels(), file.getnframes()
-        data = np.frombuffer(file.readframes(frames), np.uint8)
-        rate_hz = file.getframerate()
-    if len(data) < frames * channels * width:
-        raise ValueError(f"{len(data)} of {frames * channels * width} bytes are there")
-    if width == 1:  # 8-bit WAV is unsigned
-        return _as_channels((data.astype(np.float32) - 128) / 128, channels), rate_hz
-    # Little-endian integers of any width, moved to the top of 32 bits so that the sign is right.
-    top = np.zeros((len(data) // width, 4), np.uint8)
-    top[:, 4 - width :] = data.reshape(-1, width)
-    return _as_channels(top.view("<i4")[:, 0].astype(np.float32) / 2**31, channels), rate_hz
-
-
-def _as_channels(interleaved: np.ndarray, channels: int) -> Samples:
-    return interleaved.reshape(-1, channels).T.astype(np.float32)

@@ -12,9 +12,7 @@ from deploy.frontend import FrontEnd, resample
 from deploy.interpreters import open_interpreter
 from deploy.log_mel import LogMel
 from deploy.model_file import read_info
-
-SHORTEST_SECONDS = 0.1
-"""Of a wave to be classified; one of less than a second is repeated until it fills one."""
+from deploy.windows import SHORTEST_SECONDS, seconds
 
 
 class Classifier:
@@ -95,11 +93,10 @@ class Classifier:
 
 
 def one_second_windows(wave: np.ndarray, rate_hz: int, front_end: FrontEnd) -> np.ndarray:
-    """Cut waves into seconds at the front end's rate.
+    """Cut waves into seconds at the front end's rate, as `deploy.windows.seconds` does.
 
     Returns:
-        float32 (batch, windows, rate); the last window ends with the wave, so it overlaps the one
-        before where the length is not a whole number of seconds.
+        float32 (batch, windows, front_end.rate_hz).
 
     Raises:
         InputError: a wave shorter than a tenth of a second, not finite or of another type.
@@ -111,13 +108,7 @@ def one_second_windows(wave: np.ndarray, rate_hz: int, front_end: FrontEnd) -> n
             f"{SHORTEST_SECONDS} s; give a longer recording."
         )
     waves = resample(waves, rate_hz, front_end.rate_hz)
-    length = front_end.rate_hz * WINDOW_SECONDS
-    if waves.shape[1] < length:
-        waves = np.tile(waves, -(-length // waves.shape[1]))[:, :length]
-    starts = list(range(0, waves.shape[1] - length + 1, length))
-    if starts[-1] + length < waves.shape[1]:
-        starts.append(waves.shape[1] - length)
-    return np.stack([waves[:, start : start + length] for start in starts], axis=1)
+    return np.stack([list(seconds([one], front_end.rate_hz)) for one in waves])
 
 
 def as_float(wave: np.ndarray) -> np.ndarray:

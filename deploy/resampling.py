@@ -33,11 +33,12 @@ def resample(waves: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     if from_hz == to_hz:
         return waves
     filters = _polyphase(from_hz, to_hz)
-    after = filters.half_width + filters.step
-    padded = np.pad(waves, [(0, 0)] * (waves.ndim - 1) + [(filters.half_width, after)])
+    before, samples = filters.half_width, waves.shape[-1]
+    padded = np.zeros((*waves.shape[:-1], before + samples + before + filters.step), np.float32)
+    padded[..., before : before + samples] = waves
     frames = filters.frames(padded)
     resampled = product(frames.reshape(-1, frames.shape[-1]), filters.bands)
-    length = math.ceil(waves.shape[-1] * filters.phases / filters.step)
+    length = math.ceil(samples * filters.phases / filters.step)
     return resampled.reshape(*waves.shape[:-1], -1)[..., :length]
 
 

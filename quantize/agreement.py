@@ -21,7 +21,8 @@ from deploy.frontend import front_end
 from quantize import agreement_plot
 from quantize.all_outputs import Outputs, all_outputs
 from quantize.layer_noise import UnnamedTensorsError, layer_report
-from quantize.systems import FLOAT_SYSTEM, load_network
+from quantize.system_names import FLOAT_SYSTEM
+from quantize.systems import load_network
 
 LAYER_CLIPS = 32
 """Test clips, evenly spaced over the list, that the noise of the layers is measured on."""

@@ -15,7 +15,8 @@ from deploy.errors import InputError
 from deploy.interpreters import dequantize, open_interpreter, quantize
 from quantize.engines import ENGINES, REFERENCE, Engine, EngineError, LiteRT, open_engine
 from quantize.quiet import output_to
-from quantize.systems import FLOAT_SYSTEM, available_systems, load_network
+from quantize.system_names import FLOAT_SYSTEM, available_systems
+from quantize.systems import load_network
 
 Network = Callable[[np.ndarray], np.ndarray]
 """Log-mels (batch, 1, mels, frames) to logits (batch, classes), both float32."""

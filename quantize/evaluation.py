@@ -16,7 +16,8 @@ from baseline.store import Store
 from deploy.errors import InputError
 from deploy.files import replacing, write_json
 from deploy.table import format_table
-from quantize.systems import FLOAT_SYSTEM, System, open_system
+from quantize.system_names import FLOAT_SYSTEM
+from quantize.systems import System, open_system
 
 
 def evaluate_system(

@@ -27,7 +27,8 @@ from quantize.qat import train_qat, write_onnx, write_tflite
 from quantize.quiet import output_to
 from quantize.ranges import Observer
 from quantize.refusal import refuse_operator
-from quantize.systems import FILES_OF_METHOD, load_network
+from quantize.system_names import FILES_OF_METHOD
+from quantize.systems import load_network
 from quantize.tuned import quantize_tuned
 
 

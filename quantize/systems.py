@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -13,28 +12,16 @@ from torch import nn
 
 from baseline import models
 from baseline.inference import TorchClassifier
-from baseline.recipe import QuantizationMethod
 from baseline.run import Run
 from deploy.classifier import Classifier
 from deploy.errors import InputError
 from deploy.frontend import FrontEnd
+from quantize.system_names import exported_file, require_system
 
-FLOAT_SYSTEM = "torch-fp32"
-TORCH_DTYPES = {FLOAT_SYSTEM: torch.float32, "torch-fp16": torch.float16}
-FILES_OF_METHOD: dict[QuantizationMethod, tuple[str, ...]] = {
-    "ptq": ("onnx-int8", "tflite-int8"),
-    "qat": ("onnx-int8-qat", "tflite-int8-qat"),
-    "tuned": ("onnx-int8-tuned",),
-}
-"""The int8 systems that each method of quantisation makes."""
-
-SYSTEMS = (*TORCH_DTYPES, "onnx-fp32", *chain.from_iterable(FILES_OF_METHOD.values()))
-"""Backend, precision and method of everything that a run can be evaluated as."""
+TORCH_DTYPES = {"torch-fp32": torch.float32, "torch-fp16": torch.float16}
 
 MAX_REASON = 200
 """Characters shown of torch's list of what does not fit."""
-
-BACKENDS = ("torch", "onnx", "tflite")
 
 
 class System(Protocol):
@@ -52,25 +39,10 @@ def open_system(run: Run, name: str) -> System:
     Raises:
         InputError: no such system, the run was not trained or not quantised, or a file is damaged.
     """
-    if name not in SYSTEMS:
-        raise InputError(f"system '{name}' is unknown; choose one of {', '.join(SYSTEMS)}.")
+    require_system(name)
     if name in TORCH_DTYPES:
         return TorchClassifier(load_network(run), run.recipe.front_end, TORCH_DTYPES[name])
-    if not run.model_file(name).is_file():
-        raise InputError(
-            f"{run.model_file(name)}: is missing; run: tinyscene quantize {run.folder}"
-        )
-    return Classifier(run.model_file(name))
-
-
-def available_systems(run: Run, backend: str | None = None) -> list[str]:
-    """Systems that the run has files for, of one backend or of all."""
-    return [
-        system
-        for system in SYSTEMS
-        if (system in TORCH_DTYPES or run.model_file(system).is_file())
-        and (backend is None or system.startswith(backend + "-"))
-    ]
+    return Classifier(exported_file(run, name))
 
 
 def load_network(run: Run) -> nn.Module:

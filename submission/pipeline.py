@@ -16,7 +16,7 @@ from deploy.files import write_json
 from deploy.frontend import front_end
 from quantize.evaluation import evaluate_system
 from quantize.quantization import quantize_run
-from quantize.systems import available_systems
+from quantize.system_names import available_systems
 from submission.budget import count_recipe
 from submission.predict import audio_files, predict_run
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from baseline.inference import BATCH_CLIPS
 from baseline.progress import progress_bar
 from baseline.run import Run
 from deploy.audio import read_mono
+from deploy.clips import clip_probabilities
 from deploy.errors import InputError
-from quantize.systems import System, open_system
+from deploy.workers import in_parallel
+from quantize.system_names import TORCH_SYSTEMS, exported_file, require_system
 from submission.predictions import read_evaluation_list, write_predictions
 
 AUDIO_SUFFIXES = {".wav", ".flac"}
 READING_THREADS = 2
+CLIPS_AT_ONCE = 64
 
 
 def predict_run(
@@ -27,6 +30,7 @@ def predict_run(
     *,
     evaluation_list: Path | None = None,
     system_name: str | None = None,
+    workers: int | None = None,
     show_progress: bool = True,
 ) -> Path:
     """Write a system's predictions as the challenge's CSV.
@@ -34,7 +38,8 @@ def predict_run(
     Args:
         audio: folder of WAV or FLAC files, mono, at any rate, of a second or longer.
         evaluation_list: the files to predict, in order; without it all in the folder, by number.
-        system_name: one of `quantize.systems.SYSTEMS`; the recipe's submitted one by default.
+        system_name: one of `quantize.system_names.SYSTEMS`; by default the recipe's submitted one.
+        workers: processes for exported files, all cores by default; torch has threads of its own.
 
     Returns:
         The CSV file.
@@ -43,14 +48,18 @@ def predict_run(
         InputError: an empty folder, a file missing or unreadable, or an unusable run.
     """
     system_name = system_name or run.recipe.submitted_system
-    system = open_system(run, system_name)
+    require_system(system_name)
     paths = listed_files(audio, evaluation_list) if evaluation_list else audio_files(audio)
+    if system_name in TORCH_SYSTEMS:
+        parts = _by_torch(run, system_name, paths)
+    else:
+        parts = _by_file(exported_file(run, system_name), paths, workers)
     rows = []
     title = f"predict {system_name}"
     with progress_bar(len(paths), title, "clip", show=show_progress) as progress:
-        for first, waves, rate_hz in _batches(paths):
-            rows.append(_probabilities(system, first, waves, rate_hz))
-            progress.update(len(waves))
+        for probabilities in parts:
+            rows.append(probabilities)
+            progress.update(len(probabilities))
     predictions = run.predictions_file(system_name)
     write_predictions(predictions, [path.name for path in paths], np.concatenate(rows))
     return predictions
@@ -90,11 +99,23 @@ def _natural_order(path: Path) -> tuple[list[int], str]:
     return [int(number) for number in re.findall(r"\d+", path.stem)], path.name
 
 
-def _probabilities(system: System, first: Path, waves: np.ndarray, rate_hz: int) -> np.ndarray:
-    try:
-        return system.probabilities(waves, rate_hz)
-    except InputError as error:
-        raise InputError(f"{first}: {error}") from error
+def _by_file(model: Path, paths: list[Path], workers: int | None) -> Iterator[np.ndarray]:
+    """Probabilities (clips, classes) of some recordings after the other, in their order."""
+    chunks = [paths[start : start + CLIPS_AT_ONCE] for start in range(0, len(paths), CLIPS_AT_ONCE)]
+    clip_probabilities(model, paths[:1])  # a bad model is told before any process starts
+    work = partial(clip_probabilities, model)
+    return in_parallel(work, chunks, workers=workers, in_order=True)
+
+
+def _by_torch(run: Run, system_name: str, paths: list[Path]) -> Iterator[np.ndarray]:
+    from quantize.systems import open_system
+
+    system = open_system(run, system_name)
+    for first, waves, rate_hz in _batches(paths):
+        try:
+            yield system.probabilities(waves, rate_hz)
+        except InputError as error:
+            raise InputError(f"{first}: {error}") from error
 
 
 def _batches(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray, int]]:
@@ -104,8 +125,8 @@ def _batches(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray, int]]:
         The first recording's path, waves (batch, samples) and their rate in Hz.
     """
     with ThreadPoolExecutor(READING_THREADS) as pool:
-        for start in range(0, len(paths), BATCH_CLIPS):
-            batch = paths[start : start + BATCH_CLIPS]
+        for start in range(0, len(paths), CLIPS_AT_ONCE):
+            batch = paths[start : start + CLIPS_AT_ONCE]
             recordings = list(pool.map(read_mono, batch))
             kinds = {(len(wave), rate_hz) for wave, rate_hz in recordings}
             if len(kinds) == 1:

@@ -39,7 +39,7 @@ from quantize.engines import (
 from quantize.layer_causes import causes
 from quantize.layer_noise import UnnamedTensorsError, layer_report
 from quantize.quantization import quantize_run
-from quantize.systems import FLOAT_SYSTEM
+from quantize.system_names import FLOAT_SYSTEM
 
 SYSTEMS = ["torch-fp32", "onnx-fp32", "onnx-int8"]
 ENGINES = [f"tflite-int8 {engine}" for engine in (REFERENCE, XNNPACK, TFLM)]

@@ -1,4 +1,4 @@
-"""Networks as files, made by hand in a moment: each class's logit is the log-mel's mean."""
+"""Networks as files, made by hand in a moment: each logit is a multiple of the log-mel's mean."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ def write_toy(path: Path, *, mels: int = MELS, classes: int = len(SCENES)) -> Pa
     return path
 
 
+def _weights(classes: int) -> np.ndarray:
+    return np.linspace(0.1, 0.5, classes, dtype=np.float32)
+
+
 def _onnx(mels: int, classes: int) -> bytes:
-    weight = numpy_helper.from_array(np.ones((1, classes), np.float32), "weight")
+    weight = numpy_helper.from_array(_weights(classes)[None], "weight")
     graph = helper.make_graph(
         [
             helper.make_node("GlobalAveragePool", ["log_mel"], ["mean"]),
@@ -49,7 +53,7 @@ def _onnx(mels: int, classes: int) -> bytes:
 def _tflite(mels: int, classes: int) -> bytes:
     model = schema.ModelT()
     model.version, model.description = 3, "toy"
-    axes, weight = np.array([1, 2], np.int32), np.ones((classes, 1), np.float32)
+    axes, weight = np.array([1, 2], np.int32), _weights(classes)[:, None]
     model.buffers = [_buffer(None), _buffer(axes), _buffer(weight)]
     subgraph = schema.SubGraphT()
     subgraph.tensors = [

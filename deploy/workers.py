@@ -19,9 +19,13 @@ Result = TypeVar("Result")
 
 
 def in_parallel(
-    function: Callable[[Chunk], Result], chunks: Sequence[Chunk], *, workers: int | None = None
+    function: Callable[[Chunk], Result],
+    chunks: Sequence[Chunk],
+    *,
+    workers: int | None = None,
+    in_order: bool = False,
 ) -> Iterator[Result]:
-    """Yield `function(chunk)` for every chunk, in order of completion.
+    """Yield `function(chunk)` for every chunk, in order of completion or of the chunks.
 
     Processes are spawned, not forked: forking a process that has threads (BLAS, torch, tqdm) can
     deadlock. One worker or one chunk runs in this process. The first error ends the work.
@@ -42,7 +46,8 @@ def in_parallel(
     pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent)
     with _one_blas_thread():
         try:
-            for future in as_completed([pool.submit(function, chunk) for chunk in chunks]):
+            futures = [pool.submit(function, chunk) for chunk in chunks]
+            for future in futures if in_order else as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise InputError(

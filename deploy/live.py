@@ -1,0 +1,85 @@
+"""Showing answers as they come: a view that is drawn over on a terminal, or JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from deploy.listening import LOWEST_DBFS, Answer
+
+BAR_CELLS = 30
+EIGHTHS = " ▏▎▍▌▋▊▉"
+CLEAR_LINE = "\x1b[K"
+BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+class View(Protocol):
+    """What shows answers."""
+
+    def show(self, answer: Answer, overruns: int) -> None: ...
+
+
+class JsonLines:
+    """One JSON object a line and answer, written at once."""
+
+    def __init__(self, out: TextIO, labels: Sequence[str]) -> None:
+        self._out, self._labels = out, labels
+
+    def show(self, answer: Answer, overruns: int) -> None:
+        best = int(answer.probabilities.argmax())
+        line = {
+            "time_s": round(answer.time_s, 6),
+            "scene": self._labels[best],
+            "probability": round(float(answer.probabilities[best]), 6),
+            "level_dbfs": round(answer.level_dbfs, 2),
+            "clipped": round(answer.clipped, 6),
+            "overruns": overruns,
+            "probabilities": {
+                label: round(float(probability), 6)
+                for label, probability in zip(self._labels, answer.probabilities, strict=True)
+            },
+        }
+        self._out.write(json.dumps(line, allow_nan=False) + "\n")
+        self._out.flush()
+
+
+class LiveView:
+    """A bar for each scene on a terminal, drawn over at each answer."""
+
+    def __init__(self, out: TextIO, labels: Sequence[str]) -> None:
+        self._out, self._labels = out, labels
+        self._width = max(map(len, labels))
+        self._drawn = 0
+
+    def show(self, answer: Answer, overruns: int) -> None:
+        back = f"\x1b[{self._drawn}A" if self._drawn else ""
+        lines = self.lines(answer, overruns)
+        self._out.write(back + "".join(f"\r{line}{CLEAR_LINE}\n" for line in lines))
+        self._out.flush()
+        self._drawn = len(lines)
+
+    def lines(self, answer: Answer, overruns: int) -> list[str]:
+        """A line for each scene, and one with time and level."""
+        best = int(answer.probabilities.argmax())
+        rows = [
+            f"{BOLD if index == best else ''}{label:<{self._width}}  {probability:5.1%}  "
+            f"{bar(probability)}{PLAIN if index == best else ''}"
+            for index, (label, probability) in enumerate(
+                zip(self._labels, answer.probabilities.tolist(), strict=True)
+            )
+        ]
+        return [*rows, f"{answer.time_s:.2f} s  {_condition(answer)}  {overruns} overruns"]
+
+
+def bar(share: float) -> str:
+    """A bar of at most 30 cells for a share from 0 to 1, exact to an eighth of a cell."""
+    whole, eighths = divmod(round(share * BAR_CELLS * 8), 8)
+    return "█" * whole + (EIGHTHS[eighths] if eighths else "")
+
+
+def _condition(answer: Answer) -> str:
+    if answer.level_dbfs <= LOWEST_DBFS:
+        return "silent: is the microphone on?"
+    clipped = f", {answer.clipped:.0%} clipped" if answer.clipped >= 0.005 else ""
+    return f"{answer.level_dbfs:.0f} dBFS{clipped}"
