@@ -64,17 +64,27 @@ def read_mono(path: Path) -> tuple[np.ndarray, int]:
         raise InputError(
             f"{path}: found {len(samples)} channels, expected 1; mix it down to mono first."
         )
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise InputError(
-            f"{path}: found {rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
-            "record or export it again."
-        )
+    require_rate(str(path), rate_hz)
     if samples.shape[1] < rate_hz * WINDOW_SECONDS:
         raise InputError(
             f"{path}: found {samples.shape[1]} samples at {rate_hz} Hz, expected at least "
             f"{WINDOW_SECONDS} s; give a longer recording."
         )
     return samples[0], rate_hz
+
+
+def require_rate(name: str, rate_hz: int) -> int:
+    """The rate, if it can be meant.
+
+    Raises:
+        InputError: an implausible rate.
+    """
+    if MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        return rate_hz
+    raise InputError(
+        f"{name}: found {rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
+        "record or export it again."
+    )
 
 
 def blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from deploy.errors import InputError
 from deploy.interpreters import LITERT, ONNXRUNTIME, TFLITE_RUNTIME, LoadError, load, version
-from deploy.microphone import sounddevice
+from deploy.listen.microphone import sounddevice
 from deploy.table import format_table
 
 EMPTY_MODEL = bytes.fromhex(

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.audio import blocks
+from deploy.audio import blocks, require_rate
 from deploy.classifier import Classifier
 from deploy.clips import shared_classifier
 from deploy.errors import InputError
 from deploy.resampling import Resampler
-from deploy.sources import require_rate
 from deploy.windows import SHORTEST_SECONDS, seconds
 from deploy.workers import in_parallel
 

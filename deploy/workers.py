@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 from deploy.errors import InputError
@@ -27,8 +29,9 @@ def in_parallel(
 ) -> Iterator[Result]:
     """Yield `function(chunk)` for every chunk, in order of completion or of the chunks.
 
-    Processes are spawned, not forked: forking a process that has threads (BLAS, torch, tqdm) can
-    deadlock. One worker or one chunk runs in this process. The first error ends the work.
+    Processes are forked from a small one that has just imported the function's module, or spawned
+    where the system cannot: forking this one, with its threads (BLAS, torch, tqdm), can deadlock.
+    One worker or one chunk runs in this process. The first error ends the work.
 
     Args:
         function: a module's top-level function; module and chunk must be picklable.
@@ -42,8 +45,7 @@ def in_parallel(
     if workers <= 1:
         yield from map(function, chunks)
         return
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, _context(function), initializer=_end_with_parent)
     with _one_blas_thread():
         try:
             futures = [pool.submit(function, chunk) for chunk in chunks]
@@ -56,6 +58,15 @@ def in_parallel(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _context(function: Callable[..., object]) -> BaseContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    plain = function.func if isinstance(function, partial) else function
+    context.set_forkserver_preload([plain.__module__])
+    return context
 
 
 def abandoned() -> bool:

@@ -41,7 +41,7 @@ class Microphone:
         self.overruns = 0
 
     def blocks(self, seconds: float) -> Iterator[np.ndarray]:
-        """See `deploy.sources.Source`.
+        """See `deploy.listen.sources.Source`.
 
         Raises:
             InputError: no samples come any more.

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from deploy.audio import MAX_RATE_HZ, MIN_RATE_HZ, blocks
+from deploy.audio import blocks, require_rate
 from deploy.errors import InputError
 from deploy.pcm import FORMATS, decode
 from deploy.wav import WavError, WavReader
@@ -141,17 +141,3 @@ class _Joined:
     def read(self, count: int) -> bytes:
         data = self._head.read(count)
         return data + self._stream.read(count - len(data)) if len(data) < count else data
-
-
-def require_rate(name: str, rate_hz: int) -> int:
-    """The rate, if it can be meant.
-
-    Raises:
-        InputError: an implausible rate.
-    """
-    if MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        return rate_hz
-    raise InputError(
-        f"{name}: found {rate_hz} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz; "
-        "record or export it again."
-    )

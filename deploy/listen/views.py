@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
-from deploy.listening import LOWEST_DBFS, Answer
+from deploy.listen.listener import LOWEST_DBFS, Answer
 
 BAR_CELLS = 30
 EIGHTHS = " ▏▎▍▌▋▊▉"

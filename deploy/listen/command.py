@@ -10,11 +10,11 @@ from typing import TextIO
 
 from deploy.classifier import Classifier
 from deploy.errors import InputError, suggestion
-from deploy.listening import Answer, Listener
-from deploy.live import JsonLines, LiveView, View
-from deploy.microphone import Microphone
+from deploy.listen.listener import Answer, Listener
+from deploy.listen.microphone import Microphone
+from deploy.listen.sources import FileSource, Source, open_pipe
+from deploy.listen.views import JsonLines, LiveView, View
 from deploy.pcm import FORMATS
-from deploy.sources import FileSource, Source, open_pipe
 
 BLOCKS_PER_HOP = 4
 """So that an answer waits at most a quarter of a hop for the block that completes it."""

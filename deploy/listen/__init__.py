@@ -1,0 +1,1 @@
+"""Scenes of a stream of sound, answered as it comes."""
