@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ WITHIN, OVER, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 MAX_SEED = 2**32 - 1
 MAX_WORKERS = 256
-MAX_REPEATS = 1_000_000
+MAX_SECONDS = 3600
+MAX_RATE, MAX_CHANNELS = 384_000, 64
 RUNS = Path("runs")
+DOUBLE_VERBS = ("mcu test", "mcu report", "bench compare")
 SYSTEMS_HELP = "torch-fp32, torch-fp16, onnx-fp32, onnx-int8 or tflite-int8"
 
 Verb = Callable[[argparse.Namespace], int | None]
@@ -126,7 +129,7 @@ def evaluate(options: argparse.Namespace) -> None:
     _keep_memory()
     from baseline.run import open_run
     from quantize.evaluation import evaluate_system, format_scores
-    from quantize.systems import available_systems
+    from quantize.system_names import available_systems
     from submission.pipeline import open_data
 
     opened = open_run(options.run)
@@ -177,6 +180,7 @@ def predict(options: argparse.Namespace) -> None:
         options.audio,
         evaluation_list=options.list,
         system_name=options.system,
+        workers=options.workers,
     )
     _say(str(path))
 
@@ -190,13 +194,25 @@ def check(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> None:
-    from deploy.bench import format_report, measure
+    from deploy.bench import Settings, measure
+    from deploy.bench_text import format_report
     from deploy.files import write_json
 
-    report = measure(options.model, threads=options.threads, repeats=options.repeats)
+    settings = Settings(
+        options.threads, options.backend, options.seconds, require_int8=options.require_int8
+    )
+    report = measure(options.model, settings, options.wave)
+    _say(json.dumps(report, indent=2) if options.json else format_report(report))
     if options.out:
         write_json(options.out, report)
-    _say(json.dumps(report, indent=2) if options.json else format_report(report))
+    for warning in report["warnings"]:
+        print(f"tinyscene: warning: {warning}", file=sys.stderr)
+
+
+def bench_compare(options: argparse.Namespace) -> None:
+    from deploy.bench_compare import compare, read_report
+
+    _say(compare(read_report(options.first), read_report(options.second)))
 
 
 def recipes(options: argparse.Namespace) -> None:
@@ -204,6 +220,37 @@ def recipes(options: argparse.Namespace) -> None:
 
     for name in recipe_names():
         _say(f"# {name}\n{save_recipe(load_recipe(name))}")
+
+
+# --- listening -----------------------------------------------------------------------------------
+
+
+def classify(options: argparse.Namespace) -> int:
+    from deploy.model_file import read_info
+    from deploy.outcome_text import print_outcomes
+    from deploy.recordings import classify_files, recordings
+
+    paths, model = recordings(options.files), options.model
+    outcomes = classify_files(model, paths, workers=options.workers, backend=options.backend)
+    bad = print_outcomes(outcomes, paths, read_info(model).labels, as_csv=options.csv)
+    return OVER if bad else WITHIN
+
+
+def listen(options: argparse.Namespace) -> None:
+    from deploy.classifier import Classifier
+    from deploy.listen.command import choose_view, listen, open_source
+
+    classifier = Classifier(options.model, threads=options.threads, backend=options.backend)
+    view = choose_view(sys.stdout, classifier.labels, json_lines=options.json)
+    listen(classifier, open_source(options), view, hop_s=options.hop, smoothing_s=options.smoothing)
+
+
+def doctor(_: argparse.Namespace) -> int:
+    from deploy.doctor import examine, format_findings
+
+    findings = examine()
+    _say(format_findings(findings))
+    return WITHIN if findings.sound else OVER
 
 
 # --- microcontrollers ----------------------------------------------------------------------------
@@ -316,6 +363,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data_verbs(verbs)
     _add_run_verbs(verbs)
     _add_model_verbs(verbs)
+    _add_listening_verbs(verbs)
     _add_mcu_verbs(verbs)
     _add_submission_verbs(verbs)
     return parser
@@ -388,6 +436,9 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     predicting.add_argument("--audio", type=Path, required=True, help="folder of recordings")
     predicting.add_argument("--list", type=Path, help="list of the files to predict")
     predicting.add_argument("--system", help=f"{SYSTEMS_HELP} (default: the recipe's)")
+    predicting.add_argument(
+        "--workers", type=_whole(1, MAX_WORKERS), help="processes (default: one a core)"
+    )
 
     _verb(verbs, "recipes", recipes, "print the recipes that come along", "")
 
@@ -404,9 +455,57 @@ def _add_model_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     timing = _verb(verbs, "bench", bench, "time a model from wave to probabilities", "MODEL.tflite")
     timing.add_argument("model", type=Path, metavar="MODEL", help=".tflite or .onnx file")
     timing.add_argument("--threads", type=_whole(1, MAX_WORKERS), default=1)
-    timing.add_argument("--repeats", type=_whole(1, MAX_REPEATS), default=200)
+    timing.add_argument("--backend", help="ai-edge-litert, tflite-runtime or onnxruntime")
+    timing.add_argument("--wave", type=Path, help="mono recording (default: noise at 44.1 kHz)")
+    timing.add_argument(
+        "--seconds",
+        type=_number(0.1, MAX_SECONDS),
+        default=15.0,
+        help="longest time for the timing; the cold starts come on top (default: 15)",
+    )
+    timing.add_argument(
+        "--require-int8", action="store_true", help="refuse a model with float input or output"
+    )
     timing.add_argument("--out", type=Path, help="write the report as JSON")
     timing.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    example = "A.json B.json"
+    comparing = _verb(verbs, "bench compare", bench_compare, "ratios of two reports", example)
+    comparing.add_argument("first", type=Path, metavar="A", help="written by bench --out")
+    comparing.add_argument("second", type=Path, metavar="B", help="likewise")
+
+
+def _add_listening_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
+    example = "*.wav --model MODEL.tflite"
+    classifying = _verb(verbs, "classify", classify, "scenes of whole recordings", example)
+    classifying.add_argument("files", type=Path, nargs="+", metavar="FILE", help="or folder")
+    _add_classifier_options(classifying)
+    classifying.add_argument("--csv", action="store_true", help="all probabilities, as CSV")
+    classifying.add_argument("--workers", type=_whole(1, MAX_WORKERS), default=1, help="processes")
+
+    example = "--microphone --model MODEL.tflite"
+    hearing = _verb(verbs, "listen", listen, "scenes of the last second, all the time", example)
+    hearing.add_argument("source", nargs="?", metavar="FILE|-", help="- is standard input")
+    _add_classifier_options(hearing)
+    hearing.add_argument("--threads", type=_whole(1, MAX_WORKERS), default=1)
+    hearing.add_argument("--microphone", action="store_true")
+    hearing.add_argument("--device", help="number or name of the microphone")
+    hearing.add_argument("--hop", type=_number(0.01, 1), default=0.25, help="seconds to the next")
+    hearing.add_argument(
+        "--smoothing", type=_number(0, 3600), default=1.0, help="time constant in seconds; 0: none"
+    )
+    hearing.add_argument("--fast", action="store_true", help="a file faster than it sounds")
+    hearing.add_argument("--json", action="store_true", help="JSON Lines, as when piped")
+    hearing.add_argument("--rate", type=_whole(1, MAX_RATE), help="Hz, without a WAV header")
+    hearing.add_argument("--format", default="S16_LE", help="of samples without a WAV header")
+    hearing.add_argument("--channels", type=_whole(1, MAX_CHANNELS), default=1, help="likewise")
+
+    _verb(verbs, "doctor", doctor, "what works on this machine", "")
+
+
+def _add_classifier_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, help=".tflite or .onnx file")
+    parser.add_argument("--backend", help="ai-edge-litert, tflite-runtime or onnxruntime")
 
 
 def _add_mcu_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -440,9 +539,8 @@ def _add_board_options(parser: argparse.ArgumentParser) -> None:
 def _with_double_verbs(arguments: Sequence[str] | None) -> list[str]:
     """`mcu test DIR` as the verb 'mcu test', beside `mcu MODEL`, which argparse cannot tell."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["mcu"] and words[1:2] in (["test"], ["report"]):
-        return [" ".join(words[:2]), *words[2:]]
-    return words
+    double = " ".join(words[:2])
+    return [double, *words[2:]] if double in DOUBLE_VERBS else words
 
 
 def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
@@ -531,6 +629,23 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
         if not lowest <= number <= highest:
             raise argparse.ArgumentTypeError(
                 f"found '{text}', expected a whole number from {lowest} to {highest}"
+            )
+        return number
+
+    return read
+
+
+def _number(lowest: float, highest: float) -> Callable[[str], float]:
+    """What reads a number in a range, both ends included."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(
+                f"found '{text}', expected a number from {lowest:g} to {highest:g}"
             )
         return number
 

@@ -23,7 +23,7 @@ from deploy.table import format_table
 
 if TYPE_CHECKING:
     from baseline.run import Run
-    from deploy.listening import Listener
+    from deploy.listen.listener import Listener
 
 SOURCE_HZ = 44_100
 PUBLIC_CLIPS_PER_SECOND = 167
@@ -111,7 +111,7 @@ def _stages(run: Run) -> dict[str, Stage]:
     from benchmarks.plain_loop import LogMel as PlainLogMel
     from deploy.classifier import Classifier
     from deploy.frontend import resample
-    from deploy.listening import Listener
+    from deploy.listen.listener import Listener
     from quantize.systems import load_network
 
     torch.set_num_threads(1)
@@ -194,7 +194,7 @@ def listening_memory(run: Run, windows: int) -> str:
     import numpy as np
 
     from deploy.classifier import Classifier
-    from deploy.listening import Listener
+    from deploy.listen.listener import Listener
 
     scenes = Classifier(run.model_file("tflite-int8"))
     listener = Listener(scenes, SOURCE_HZ, hop_s=HOP_S)

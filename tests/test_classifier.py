@@ -40,9 +40,7 @@ def test_a_wave_of_less_than_a_second_is_repeated():
 
 
 def test_short_wave_is_refused():
-    with pytest.raises(
-        InputError, match="found 3199 samples at 32000 Hz"
-    ):
+    with pytest.raises(InputError, match="found 3199 samples at 32000 Hz"):
         one_second_windows(np.zeros(3_199, np.float32), 32_000, SPEC)
 
 

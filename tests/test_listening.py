@@ -17,11 +17,11 @@ from baseline.challenge import SCENES
 from deploy.classifier import Classifier
 from deploy.errors import InputError
 from deploy.frontend import resample
-from deploy.listen import listen
-from deploy.listening import LOWEST_DBFS, Answer, Listener
-from deploy.live import JsonLines, LiveView, bar
-from deploy.microphone import Microphone
-from deploy.sources import FileSource, open_pipe
+from deploy.listen.command import listen
+from deploy.listen.listener import LOWEST_DBFS, Answer, Listener
+from deploy.listen.microphone import Microphone
+from deploy.listen.sources import FileSource, open_pipe
+from deploy.listen.views import JsonLines, LiveView, bar
 from tests.toy_models import write_toy
 
 RATE_HZ = 44_100
@@ -236,7 +236,7 @@ class FakeSound(types.ModuleType):
 def plug(monkeypatch):
     def plug(*arguments, **settings):
         monkeypatch.setitem(sys.modules, "sounddevice", FakeSound(*arguments, **settings))
-        monkeypatch.setattr("deploy.microphone.SILENT_SECONDS", 0.05)
+        monkeypatch.setattr("deploy.listen.microphone.SILENT_SECONDS", 0.05)
 
     return plug
 

@@ -31,8 +31,9 @@ def test_the_workplace_is_sound(place, capfd):
         f"evaluate run --backend torch {DATA}",
         f"evaluate run --backend onnx {DATA}",
         "predict run --audio audio --list list.csv",
-        "bench toy.onnx --repeats 1",
-        "bench toy.tflite --repeats 1 --out new.json",
+        "bench toy.onnx --seconds 0.1 --wave audio/0.wav",
+        "bench toy.tflite --seconds 0.1 --out new.json",
+        "bench compare new.json new.json",
         "check toy.onnx",
         "check toy.tflite",
         f"validate task1.zip --list list.csv --runs {RUNS}",
@@ -40,7 +41,7 @@ def test_the_workplace_is_sound(place, capfd):
     ]
     for command in commands:
         assert call(command) == 0, (command, capfd.readouterr())
-    assert json.loads(Path("new.json").read_text())["repeats"] == 1
+    assert json.loads(Path("new.json").read_text())["model"]["name"] == "toy.tflite"
     assert (place / "new.zip").read_bytes() == (place / "task1.zip").read_bytes()
 
 

@@ -88,11 +88,13 @@ CASES = [
         )
         for kind in (".onnx", ".tflite")
     ),
-    Case("no repeats", "bench toy.onnx --repeats 0", ("--repeats", "0", "whole number from 1")),
-    Case(
-        "absurd repeats",
-        "bench toy.onnx --repeats 999999999999",
-        ("--repeats", "whole number from 1 to"),
+    *(
+        Case(
+            f"timing for {seconds} seconds",
+            f"bench toy.onnx --seconds {seconds}",
+            ("--seconds", f"found '{seconds}'", "a number from 0.1 to 3600"),
+        )
+        for seconds in ("0", "1e9", "nan", "long")
     ),
     Case("no threads", "bench toy.onnx --threads 0", ("--threads", "0", "whole number from 1")),
     Case(
@@ -100,14 +102,81 @@ CASES = [
     ),
     Case(
         "report below a file",
-        "bench toy.onnx --repeats 1 --out list.csv/report.json",
+        "bench toy.onnx --seconds 0.1 --out list.csv/report.json",
         ("list.csv", "another place"),
     ),
     Case(
         "disk full at a report",
-        "bench toy.onnx --repeats 1 --out new.json",
+        "bench toy.onnx --seconds 0.1 --wave audio/0.wav --out new.json",
         ("new.json: cannot be written", "free some space"),
-        file_limit=100,
+        file_limit=4_000,  # beyond the table's size
+    ),
+    Case(
+        "disk full at the noise to time",
+        "bench toy.onnx",
+        ("second.wav: cannot be written", "free some space"),
+        file_limit=4_000,  # beyond the table's size
+    ),
+    Case(
+        "unknown interpreter",
+        "bench toy.tflite --backend jax",
+        ("toy.tflite", "jax", "ai-edge-litert or tflite-runtime"),
+    ),
+    Case(
+        "interpreter of other files",
+        "bench toy.onnx --backend ai-edge-litert",
+        ("toy.onnx", "ai-edge-litert", "use onnxruntime"),
+    ),
+    *(
+        Case(
+            f"float {kind} where int8 is required",
+            f"bench toy{kind} --require-int8",
+            (f"toy{kind}", "float32 input and float32 output", "expected int8", "full-int8"),
+        )
+        for kind in (".onnx", ".tflite")
+    ),
+    Case(
+        "no recording to time", "bench toy.onnx --wave absent.wav", ("absent.wav", "no such file")
+    ),
+    Case(
+        "text to time",
+        "bench toy.onnx --wave list.csv",
+        ("list.csv", "cannot be read as audio", "replace it"),
+    ),
+    *(
+        Case(
+            f"{title} to time", "bench toy.onnx --wave audio/1.wav", ("audio/1.wav", *words), spoil
+        )
+        for title, spoil, words in (
+            (
+                "half a second",
+                wav("audio/1.wav", samples=22_050),
+                ("found 22050 samples", "expected at least 1 s"),
+            ),
+            ("stereo", wav("audio/1.wav", channels=2), ("found 2 channels", "mix it down")),
+            ("NaN samples", wav("audio/1.wav", value=np.nan), ("NaN or infinite", "again")),
+            ("odd rate", wav("audio/1.wav", rate_hz=44_099, samples=44_099), ("44099 Hz", "44100")),
+        )
+    ),
+    Case("one report", "bench compare a.json", ("B", "--help")),
+    Case("no report", "bench compare absent.json absent.json", ("absent.json", "cannot be read")),
+    Case(
+        "report that is no JSON",
+        "bench compare list.csv list.csv",
+        ("list.csv", "is not valid JSON", "make it again"),
+    ),
+    *(
+        Case(
+            f"report that is {title}",
+            "bench compare a.json a.json",
+            ("a.json: is no report", *words, "measure again with --out"),
+            write("a.json", text),
+        )
+        for title, text, words in (
+            ("a list", "[1, 2]", ("found [1, 2], expected object",)),
+            ("of another form", '{"schema": 2}', ("is missing",)),
+            ("some other JSON", '{"labels": []}', ("schema: is missing",)),
+        )
     ),
     # --- predictions
     Case("no recordings", "predict run --audio empty", ("empty", "no WAV"), folder("empty")),
