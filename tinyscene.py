@@ -194,8 +194,8 @@ def check(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> None:
-    from deploy.bench import Settings, measure
-    from deploy.bench_text import format_report
+    from deploy.bench.measure import Settings, measure
+    from deploy.bench.text import format_report
     from deploy.files import write_json
 
     settings = Settings(
@@ -210,7 +210,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def bench_compare(options: argparse.Namespace) -> None:
-    from deploy.bench_compare import compare, read_report
+    from deploy.bench.compare import compare, read_report
 
     _say(compare(read_report(options.first), read_report(options.second)))
 

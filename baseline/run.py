@@ -15,7 +15,7 @@ from typing import Any
 from baseline.recipe import Recipe, load_recipe, save_recipe
 from deploy.errors import InputError
 from deploy.files import make_folder, read_json, write_json, write_text
-from deploy.machine import describe
+from deploy.machine.description import describe
 
 VERSIONED_PACKAGES = (
     "torch",

@@ -6,7 +6,7 @@ import os
 from importlib.metadata import version
 
 from baseline.run import commit
-from deploy.machine import describe as describe_machine
+from deploy.machine.description import describe as describe_machine
 
 
 def describe(*packages: str) -> str:

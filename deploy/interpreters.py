@@ -87,6 +87,7 @@ class OnnxNetwork:
         try:
             import onnxruntime
         except ImportError as error:
+            _give_way_to_ctrl_c(error)
             raise InputError(f"{path}: needs onnxruntime; run: pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -163,6 +164,7 @@ def load(backend: str, content: bytes, threads: int = 1) -> Any:
             interpreter = _LOADERS[backend](content, threads)
         interpreter.allocate_tensors()
     except (ImportError, ValueError, RuntimeError, AttributeError, SystemError) as error:
+        _give_way_to_ctrl_c(error)
         reason = " ".join(str(error.__cause__ or error).split())
         mismatch = any(name in reason for name in NUMPY_MISMATCH)
         if mismatch:
@@ -170,6 +172,12 @@ def load(backend: str, content: bytes, threads: int = 1) -> Any:
         absent = isinstance(error, ImportError) and not mismatch
         raise LoadError(reason, absent=absent) from error
     return interpreter
+
+
+def _give_way_to_ctrl_c(error: BaseException) -> None:
+    """Raise KeyboardInterrupt again where C++ made another error of it."""
+    if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+        raise KeyboardInterrupt from error
 
 
 def _litert(content: bytes, threads: int) -> Any:

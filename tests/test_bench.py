@@ -20,14 +20,14 @@ from mcu_model import write_model
 from toy_models import write_toy
 
 import tinyscene
-from deploy import cold_start
-from deploy.bench import Settings, measure
-from deploy.bench_compare import compare, read_report, schema
-from deploy.bench_recording import one_second
-from deploy.bench_text import format_report
+from deploy.bench import cold_start
+from deploy.bench.compare import compare, read_report, schema
+from deploy.bench.json_schema import KEYWORDS, mismatch
+from deploy.bench.measure import Settings, measure
+from deploy.bench.recording import one_second
+from deploy.bench.text import format_report
+from deploy.bench.timing import Timing, time_in_turn
 from deploy.errors import InputError
-from deploy.json_schema import KEYWORDS, mismatch
-from deploy.timing import Timing, time_in_turn
 
 QUICK = Settings(max_seconds=0.1, cold_starts=1)
 STAGES = (
@@ -266,7 +266,7 @@ def test_the_table_of_a_machine_that_tells_nothing(report):
 
 
 def test_an_emulated_processor_is_told_of(tmp_path, monkeypatch):
-    monkeypatch.setattr("deploy.machine.emulated", lambda _: True)
+    monkeypatch.setattr("deploy.machine.description.emulated", lambda _: True)
     found = measure(write_toy(tmp_path / "toy.onnx"), QUICK)
     assert found["environment"]["emulated"]
     assert "speed means nothing" in found["warnings"][0]

@@ -162,6 +162,16 @@ def test_interpreter_that_cannot_be_constructed_gives_way_to_one_that_can(tmp_pa
     assert open_interpreter(model).backend == LITERT
 
 
+def test_ctrl_c_during_an_import_is_ctrl_c(tmp_path, monkeypatch):
+    def fail(content: bytes, threads: int) -> None:
+        raise ImportError from KeyboardInterrupt()
+
+    model = write_toy(tmp_path / "toy.tflite")
+    monkeypatch.setitem(interpreters._LOADERS, LITERT, fail)
+    with pytest.raises(KeyboardInterrupt):
+        open_interpreter(model)
+
+
 def test_interpreter_asked_for_must_run_the_file(tmp_path):
     model = write_toy(tmp_path / "toy.onnx")
     assert open_interpreter(model, backend="onnxruntime").backend == "onnxruntime"

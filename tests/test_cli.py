@@ -49,7 +49,10 @@ def test_help_imports_nothing_heavy():
 
 
 def test_deploy_needs_neither_torch_nor_pandas_nor_our_other_rooms():
-    modules = "deploy.classifier, deploy.bench, deploy.audio, deploy.frontend"
+    modules = (
+        "deploy.classifier, deploy.bench.measure, deploy.bench.compare, deploy.listen.command, "
+        "deploy.recordings, deploy.doctor"
+    )
     unwanted = "{'torch', 'pandas', 'pydantic', 'baseline', 'quantize', 'submission'}"
     code = f"import sys, {modules}; print({unwanted} & set(sys.modules))"
     assert run_python(code).stdout.strip() == "set()"

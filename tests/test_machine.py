@@ -6,12 +6,12 @@ import platform
 
 import pytest
 
-from deploy import machine_state
-from deploy.disturbance import Disturbance, Watch, warnings
-from deploy.emulation import emulated, virtual_machine
-from deploy.machine import describe, processor
-from deploy.machine_state import MachineState, read_state
-from deploy.system_files import read_bytes_field, read_fields, read_number, read_text
+from deploy.bench.disturbance import Disturbance, Watch, warnings
+from deploy.machine import state as machine_state
+from deploy.machine.description import describe, processor
+from deploy.machine.emulation import emulated, virtual_machine
+from deploy.machine.state import MachineState, read_state
+from deploy.machine.system_files import read_bytes_field, read_fields, read_number, read_text
 
 CORE = "sys/devices/system/cpu/cpu{}/cpufreq/"
 STAT = "1 (python3 (x)) R " + " ".join(["0"] * 35) + " {} 0 0"

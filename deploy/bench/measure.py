@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from deploy.audio import read_mono
-from deploy.bench_recording import Recording, one_second
+from deploy.bench.cold_start import ColdStart, cold_start
+from deploy.bench.disturbance import Disturbance, Watch, warnings
+from deploy.bench.recording import Recording, one_second
+from deploy.bench.timing import Timing, time_in_turn
 from deploy.classifier import Classifier, softmax
-from deploy.cold_start import ColdStart, cold_start
-from deploy.disturbance import Disturbance, Watch, warnings
 from deploy.errors import InputError
 from deploy.frontend import resample
 from deploy.interpreters import version
-from deploy.machine import describe
-from deploy.timing import Timing, time_in_turn
+from deploy.machine.description import describe
 
 SCHEMA = 1
-"""Number of the report's form, which `bench.schema.json` describes."""
+"""Number of the report's form, which `report.schema.json` describes."""
 
 PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "worst": 100}
 THROUGHPUTS = ("wave_to_probabilities", "file_to_probabilities")
@@ -57,7 +57,7 @@ def measure(model: Path, settings: Settings, recording: Path | None = None) -> d
         recording: mono, at least a second, of which the first counts; noise by default.
 
     Returns:
-        The report that `bench.schema.json` describes.
+        The report that `report.schema.json` describes.
 
     Raises:
         InputError: a missing or damaged model or recording, no interpreter for it, or a model that

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.audio import read_mono
 from deploy.classifier import Classifier
 from deploy.errors import InputError
-from deploy.system_files import ROOT, read_bytes_field
+from deploy.machine.system_files import ROOT, read_bytes_field
 
 LONGEST_SECONDS = 300.0
 XNNPACK = "XNNPACK"
@@ -45,7 +45,7 @@ def cold_start(model: Path, recording: Path, *, threads: int, backend: str) -> C
     """
     arguments = [str(model.absolute()), str(recording.absolute()), str(threads), backend]
     # -P: a folder named deploy where the user stands is not ours.
-    command = [sys.executable, "-P", "-m", "deploy.cold_start", *arguments]
+    command = [sys.executable, "-P", "-m", "deploy.bench.cold_start", *arguments]
     began = time.monotonic_ns()  # the same clock in all processes
     try:
         process = subprocess.run(

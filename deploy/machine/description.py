@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from deploy.emulation import emulated, virtual_machine
-from deploy.system_files import ROOT, read_bytes_field, read_fields, read_text
+from deploy.machine.emulation import emulated, virtual_machine
+from deploy.machine.system_files import ROOT, read_bytes_field, read_fields, read_text
 
 ARM_PARTS = {
     "0xb76": "ARM1176",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.machine_state import FLAGS, MachineState, read_frequency_hz, read_state
-from deploy.system_files import ROOT, read_bytes_field, read_text
+from deploy.machine.state import FLAGS, MachineState, read_frequency_hz, read_state
+from deploy.machine.system_files import ROOT, read_bytes_field, read_text
 
 MAX_OTHER_CORES = 0.1
 """Work of other processes that goes unnoticed: a desktop at rest does less."""

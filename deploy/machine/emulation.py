@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from deploy.system_files import ROOT, read_fields, read_text
+from deploy.machine.system_files import ROOT, read_fields, read_text
 
 ELF_MACHINES = {3: "x86", 62: "x86", 40: "arm", 183: "arm", 243: "riscv"}
 """Families by the number at byte 18 of an ELF file; one family's processors run its 32-bit code."""

@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from deploy.bench_text import stage_name
+from deploy.bench.json_schema import mismatch
+from deploy.bench.text import stage_name
 from deploy.errors import InputError
 from deploy.files import read_json
-from deploy.json_schema import mismatch
 from deploy.table import format_table
 
 LEAST_CHANGE = 0.05
@@ -44,7 +44,7 @@ COMPARED = (
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a report."""
-    text = files("deploy").joinpath("bench.schema.json").read_text(encoding="utf-8")
+    text = files("deploy.bench").joinpath("report.schema.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
 

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.system_files import ROOT, read_number, read_text
+from deploy.machine.system_files import ROOT, read_number, read_text
 
 FLAGS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 """Meaning of a Raspberry Pi's firmware's low bits; 16 bits higher: was so since the start."""

@@ -1,0 +1,1 @@
+"""Timing a model on this machine, honestly."""
