@@ -194,6 +194,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> None:
+    _keep_memory_on_a_device()
     from deploy.bench.measure import Settings, measure
     from deploy.bench.text import format_report
     from deploy.files import write_json
@@ -226,6 +227,7 @@ def recipes(options: argparse.Namespace) -> None:
 
 
 def classify(options: argparse.Namespace) -> int:
+    _keep_memory_on_a_device()
     from deploy.model_file import read_info
     from deploy.outcome_text import print_outcomes
     from deploy.recordings import classify_files, recordings
@@ -237,6 +239,7 @@ def classify(options: argparse.Namespace) -> int:
 
 
 def listen(options: argparse.Namespace) -> None:
+    _keep_memory_on_a_device()
     from deploy.classifier import Classifier
     from deploy.listen.command import choose_view, listen, open_source
 
@@ -613,9 +616,15 @@ def _task(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Task 
 
 
 def _keep_memory() -> None:
-    from baseline.allocator import keep_memory
+    from deploy.allocator import keep_memory
 
     keep_memory()
+
+
+def _keep_memory_on_a_device() -> None:
+    from deploy.allocator import RUN_TIME_BYTES, keep_memory
+
+    keep_memory(RUN_TIME_BYTES)
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:

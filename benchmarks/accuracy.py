@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from baseline.allocator import keep_memory
+from deploy.allocator import keep_memory
 from deploy.table import format_table
 
 

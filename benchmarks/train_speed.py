@@ -58,7 +58,7 @@ def plain_speed(options: argparse.Namespace, *extra: str) -> float:
 
 def our_speed(options: argparse.Namespace) -> float:
     """Clips a second of `train`, from what the epochs after the first add to its duration."""
-    from baseline.allocator import keep_memory
+    from deploy.allocator import keep_memory
 
     keep_memory()
     from baseline.clips import read_dataset

@@ -14,6 +14,7 @@ from functools import partial
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
+from deploy.allocator import RUN_TIME_BYTES, keep_memory
 from deploy.errors import InputError
 
 Chunk = TypeVar("Chunk")
@@ -45,7 +46,7 @@ def in_parallel(
     if workers <= 1:
         yield from map(function, chunks)
         return
-    pool = ProcessPoolExecutor(workers, _context(function), initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, _context(function), initializer=_begin)
     with _one_blas_thread():
         try:
             futures = [pool.submit(function, chunk) for chunk in chunks]
@@ -79,6 +80,11 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux: the cores that this process may use
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _begin() -> None:
+    keep_memory(RUN_TIME_BYTES)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
