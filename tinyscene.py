@@ -193,6 +193,15 @@ def check(options: argparse.Namespace) -> int:
     return WITHIN if budget.within_limits else OVER
 
 
+def models(options: argparse.Namespace) -> None:
+    from submission.model_list import list_models, render
+
+    listed = list_models()
+    _say(
+        json.dumps([row.to_dict() for row in listed], indent=2) if options.json else render(listed)
+    )
+
+
 def bench(options: argparse.Namespace) -> None:
     _keep_memory_on_a_device()
     from deploy.bench.measure import Settings, measure
@@ -454,6 +463,9 @@ def _add_model_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     checking.add_argument("--precision", choices=("fp32", "fp16", "int8"))
     checking.add_argument("--input-shape", type=_shape, help="such as 1,1,256,65")
     checking.add_argument("--json", action="store_true")
+
+    listing = _verb(verbs, "models", models, "list the networks and the precision they fit at", "")
+    listing.add_argument("--json", action="store_true")
 
     timing = _verb(verbs, "bench", bench, "time a model from wave to probabilities", "MODEL.tflite")
     timing.add_argument("model", type=Path, metavar="MODEL", help=".tflite or .onnx file")

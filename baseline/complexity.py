@@ -159,6 +159,9 @@ def peak_activation_values(network: nn.Module, input_shape: tuple[int, ...]) -> 
     for node in program.graph.nodes:
         if node.name in constants or node.op == "get_attr":
             continue
+        if node.all_input_nodes and all(part.name in constants for part in node.all_input_nodes):
+            constants.add(node.name)  # such as damped weights, which a deployment multiplies once
+            continue
         sources = [storage[source] for source in node.all_input_nodes if source in storage]
         storage[node] = sources[0] if sources and _takes_no_memory(node) else node
         made = {node: _values(node)} if storage[node] is node and node.op != "output" else {}

@@ -149,6 +149,8 @@ class Recipe(Section):
     name: Annotated[str, AfterValidator(_plain)]
     """Part of the run folder's name."""
     network: str = "baseline2024"
+    network_options: dict[str, Any] = {}
+    """Keyword arguments of the network's builder, such as its width; checked where it is made."""
     front_end: Annotated[str | FrontEnd, BeforeValidator(_front_end)] = "dcase2024"
     """A registered front end's name, or the numbers of one of your own."""
     precision: Precision = "fp16"

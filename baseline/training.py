@@ -97,7 +97,8 @@ def read_history(run: Run) -> pd.DataFrame:
 
 def _initial_state(fabric: Fabric, recipe: Recipe, seed: int) -> State:
     torch.manual_seed(seed)
-    network = models.create(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = models.create(recipe.network, **recipe.network_options)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         network.parameters(),
         lr=recipe.train.learning_rate,

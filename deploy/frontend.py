@@ -6,7 +6,7 @@ The torch form in `baseline.features` is built from the tables made here.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -132,6 +132,24 @@ def _hz(mel: np.ndarray) -> np.ndarray:
     return 700 * (10 ** (mel / 2595) - 1)
 
 
+CPJKU2023 = FrontEnd(
+    name="cpjku2023",
+    rate_hz=32_000,
+    n_fft=4096,
+    win_length=3072,
+    hop_length=500,
+    n_mels=256,
+    f_min_hz=0.0,
+    f_max_hz=15_500.0,
+    log_offset=1e-5,
+    pre_emphasis=0.97,
+    periodic_window=False,
+    mel_triangles="mel",
+    mean=-4.5,
+    deviation=5.0,
+    mask_domain="log",
+)
+
 FRONT_ENDS = {
     "dcase2024": FrontEnd(
         name="dcase2024",
@@ -144,27 +162,31 @@ FRONT_ENDS = {
         f_max_hz=16_000.0,
         log_offset=1e-5,
     ),
-    "cpjku2023": FrontEnd(
-        name="cpjku2023",
-        rate_hz=32_000,
-        n_fft=4096,
-        win_length=3072,
-        hop_length=500,
-        n_mels=256,
-        f_min_hz=0.0,
-        f_max_hz=15_500.0,
-        log_offset=1e-5,
-        pre_emphasis=0.97,
-        periodic_window=False,
-        mel_triangles="mel",
-        mean=-4.5,
-        deviation=5.0,
-        mask_domain="log",
+    "cpjku2023": CPJKU2023,
+    "cpjku2023_teacher": replace(CPJKU2023, name="cpjku2023_teacher", hop_length=750),
+    "cpjku2022": replace(
+        CPJKU2023,
+        name="cpjku2022",
+        n_fft=2048,
+        win_length=2048,
+        hop_length=744,
+        f_max_hz=16_000.0,
+    ),
+    "cpresnet_dir": replace(
+        CPJKU2023,
+        name="cpresnet_dir",
+        rate_hz=22_050,
+        n_fft=2048,
+        win_length=2048,
+        hop_length=512,
+        f_max_hz=11_025.0,
     ),
 }
 """Front ends by name.
 
 `dcase2024` is the one of the 2024 and 2025 baselines, `cpjku2023` the one of the winners of 2023.
+Three are CP-ResNet's: `cpjku2023_teacher` of those that taught the winner, `cpjku2022` of the
+winner of the year before, `cpresnet_dir` of the study of device impulse responses.
 """
 
 

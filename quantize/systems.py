@@ -12,6 +12,7 @@ from torch import nn
 
 from baseline import models
 from baseline.inference import TorchClassifier
+from baseline.models.damping import fold_damping
 from baseline.run import Run
 from deploy.classifier import Classifier
 from deploy.errors import InputError
@@ -46,12 +47,12 @@ def open_system(run: Run, name: str) -> System:
 
 
 def load_network(run: Run) -> nn.Module:
-    """The run's trained network in evaluation mode, on the CPU.
+    """The run's trained network in evaluation mode, on the CPU, frequency damping folded.
 
     Raises:
         InputError: weights missing, damaged, of another network, or not finite.
     """
-    network = models.create(run.recipe.network)
+    network = models.create(run.recipe.network, **run.recipe.network_options)
     try:
         network.load_state_dict(load_file(run.weights_file))
     except (SafetensorError, OSError) as error:
@@ -65,6 +66,7 @@ def load_network(run: Run) -> nn.Module:
             f"({reason[:MAX_REASON]}); train again."
         ) from error
     _require_finite(run, network)
+    fold_damping(network)
     return network.eval()
 
 

@@ -64,7 +64,7 @@ def count_recipe(
 ) -> Complexity:
     """The complexity of a recipe's network, at the recipe's precision and front end by default."""
     return complexity.measure(
-        create(recipe.network),
+        create(recipe.network, **recipe.network_options),
         input_shape or complexity.input_shape(recipe.front_end),
         name=recipe.network,
         precision=precision or recipe.precision,

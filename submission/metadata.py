@@ -28,7 +28,14 @@ AUGMENTATION_TAGS = {
 }
 """Settings of a recipe's augmentation that switch a step off at zero, and the step's tag."""
 
-METHOD_TAGS = {"baseline2024": "RF-regularized CNN", "cpmobile2023": "RF-regularized CNN"}
+METHOD_TAGS = {
+    "baseline2024": "RF-regularized CNN",
+    "cpmobile2023": "RF-regularized CNN",
+    "cpresnet128k": "RF-regularized CNN",
+    "cpresnet2020": "RF-regularized CNN",
+    "cpresnet2020_damped": "RF-regularized CNN",
+    "cpresnet_dir": "RF-regularized CNN",
+}
 """Networks whose method has a name of its own; any other is a CNN."""
 
 PRECISION_TAGS: dict[Precision, list[str]] = {

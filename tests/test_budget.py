@@ -18,6 +18,7 @@ from graph_files import (
 )
 
 import tinyscene
+from baseline import models
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES
 from baseline.complexity import input_shape
 from baseline.models import NETWORKS
@@ -150,6 +151,24 @@ def test_recipe_file_at_its_own_precision(tmp_path):
     assert resolve(str(path), precision="fp16").counted.bytes == 122_296
 
 
+def test_recipe_with_options_of_the_network(tmp_path):
+    path = tmp_path / "narrow.yaml"
+    options = ["network_options.rho=4", "front_end=cpjku2023_teacher"]
+    path.write_text(save_recipe(load_recipe("small", ["network=cpresnet128k", *options])))
+    budget = resolve(str(path), precision="int8")
+    assert budget.counted.parameters == 64_196
+    assert budget.within_limits
+    path.write_text(path.read_text().replace("rho", "rhoo"))
+    assert "network cpresnet128k: has no option 'rhoo'; did you mean 'rho'?" in complaint(path)
+
+
+def test_run_with_options_of_the_network(tmp_path):
+    recipe = load_recipe("small", ["network=cpresnet128k", "network_options={rho: 4}"])
+    place = {"data": tmp_path, "store": tmp_path}
+    run = create_run(tmp_path / "run", recipe, split=5, seed=0, **place)
+    assert resolve(str(run.folder)).counted.parameters == 64_196
+
+
 def test_run_at_its_recipes_precision_with_its_files(run_folder):
     folder = str(run_folder.folder)
     assert resolve(folder).counted.bytes == 61_148
@@ -182,6 +201,16 @@ def test_module_and_function(here):
     assert (budget.counted.parameters, budget.counted.bytes) == (48, 48)
     assert budget.counted.network == "user_networks:counted"
     assert resolve("user_networks:ready").counted.parameters == 660
+
+
+def test_options_of_a_network_of_the_users_own(here):
+    assert models.create("user_networks:needs", width=3).in_features == 3
+    with pytest.raises(InputError, match="has no option 'widht'; did you mean 'width'"):
+        models.create("user_networks:needs", widht=3)
+    with pytest.raises(InputError, match=r"cannot be called with options width \(TypeError"):
+        models.create("user_networks:needs", width="3")
+    with pytest.raises(InputError, match="has no option 'width'; it takes none"):
+        models.create("user_networks:ready", width=3)
 
 
 def test_a_network_that_counts_less_than_it_computes_is_told(here):

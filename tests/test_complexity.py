@@ -28,8 +28,19 @@ from deploy.errors import InputError
 
 LOG_MEL = (1, 1, 256, 65)
 
-PUBLISHED = {"baseline2024": (61_148, 29_419_156), "cpmobile2023": (126_952, 28_893_268)}
-"""Parameters and MACs of each registered network, from its paper or repository."""
+PUBLISHED = {
+    "baseline2024": (61_148, 29_419_156),
+    "cpmobile2023": (126_952, 28_893_268),
+    "cpresnet128k": (127_684, 28_840_396),
+    "cpresnet2020": (3_566_612 - 128 * 25, 781_209_748),
+    "cpresnet2020_damped": (3_566_612 - 128 * 25, 781_209_748),
+    "cpresnet_dir": (3_956_628, 5_437_772_948),
+}
+"""Parameters and MACs of each registered network, from its paper or repository.
+
+Those of 2020 were published for two channels and ten seconds, and their MACs, as those of
+`cpresnet_dir`, to three digits: see tests/test_cp_resnet.py. Here they are torchinfo's.
+"""
 
 BASELINE_MODULES = {
     "in_c.0": 88,
@@ -98,6 +109,9 @@ def test_baseline_peak_is_in_the_first_block(baseline):
 def test_log_mel_shape_of_the_front_ends():
     assert input_shape("dcase2024") == LOG_MEL
     assert input_shape("cpjku2023") == (1, 1, 256, 64)
+    assert input_shape("cpjku2023_teacher") == (1, 1, 256, 43)
+    assert input_shape("cpjku2022") == (1, 1, 256, 44)
+    assert input_shape("cpresnet_dir") == (1, 1, 256, 44)
 
 
 # --- small networks counted by hand --------------------------------------------------------------
@@ -256,6 +270,22 @@ def test_network_that_cannot_be_traced_is_still_counted():
     assert (counted.parameters, counted.macs) == (16, 16)
     assert counted.peak_activation_bytes is None
     assert counted.weight_macs is None
+
+
+class ScaledWeights(nn.Module):
+    """A layer whose weights are multiplied by a constant whenever it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = linear(10, 100)
+        self.register_buffer("factor", torch.tensor(2.0), persistent=False)
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.layer.weight * self.factor)
+
+
+def test_what_is_computed_from_constants_alone_takes_no_memory():
+    assert peak_activation_values(ScaledWeights().eval(), (1, 10)) == 110
 
 
 # --- limits, records and wrong input -------------------------------------------------------------

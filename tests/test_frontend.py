@@ -64,14 +64,15 @@ def test_log_mel_equals_the_original(golden_asc):
     np.testing.assert_allclose(power, io["mel_power"], rtol=1e-3, atol=1e-6)
 
 
-def in_double_precision(waves):
-    """The log-mel of cpjku2023, transform and filters, from the sheet's formulas in float64."""
-    waves = waves.astype(np.float64)
-    padded = np.pad(waves[:, 1:] - 0.97 * waves[:, :-1], [(0, 0), (2048, 2048)], "reflect")
-    framed = np.lib.stride_tricks.sliding_window_view(padded, 4096, axis=-1)[:, ::500]
-    power = np.abs(np.fft.rfft(framed * np.pad(np.hanning(3072), 512))) ** 2
-    bins = 1127 * np.log(1 + np.arange(2049) * 32_000 / 4096 / 700)
-    edges = np.linspace(0, 1127 * np.log(1 + 15_500 / 700), 258)
+def in_double_precision(waves, rate=32_000, n_fft=4096, window=3072, hop=500, f_max=15_500):
+    """The log-mel of CP-JKU's front ends, from the sheets' formulas in float64."""
+    waves, half = waves.astype(np.float64), n_fft // 2
+    padded = np.pad(waves[:, 1:] - 0.97 * waves[:, :-1], [(0, 0), (half, half)], "reflect")
+    framed = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[:, ::hop]
+    windowed = framed * np.pad(np.hanning(window), (n_fft - window) // 2)
+    power = np.abs(np.fft.rfft(windowed)) ** 2
+    bins = 1127 * np.log(1 + np.arange(half + 1) * rate / n_fft / 700)
+    edges = np.linspace(0, 1127 * np.log(1 + f_max / 700), 258)
     filters = [np.interp(bins, edges[i : i + 3], (0, 1, 0)) for i in range(256)]
     return (np.log(filters @ power.swapaxes(1, 2) + 1e-5) + 4.5)[:, None] / 5
 
@@ -88,6 +89,29 @@ def test_log_mel_of_2023_equals_the_original(golden_asc):
     error = np.abs(log_mel - io["logmel"])
     assert error.max() < 1e-4
     assert np.quantile(error, 0.99) < 1e-5
+
+
+def test_log_mel_of_the_teachers_of_2023_equals_the_original(golden_asc):
+    io = golden_asc("cpresnet2023_io")
+    error = np.abs(FRONT_ENDS["cpjku2023_teacher"].log_mel(io["wave_32k"]) - io["logmel"])
+    assert error.max() < 1e-4
+    assert np.quantile(error, 0.99) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("cpjku2023_teacher", (32_000, 4096, 3072, 750, 15_500)),
+        ("cpjku2022", (32_000, 2048, 2048, 744, 16_000)),
+        ("cpresnet_dir", (22_050, 2048, 2048, 512, 11_025)),
+    ],
+)
+def test_log_mels_of_cp_resnet_equal_the_formulas(name, numbers):
+    loudness = np.array([1e-4, 1e-2, 0.3])[:, None]
+    waves = np.random.default_rng(0).normal(size=(3, numbers[0])) * loudness
+    expected = in_double_precision(waves, *numbers)
+    found = FRONT_ENDS[name].log_mel(waves.astype(np.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("samples", [1_538, 2_000, 2_001, 31_999, 32_000, 32_001, 50_000])
@@ -146,9 +170,10 @@ def test_sliding_window_has_the_log_mel_of_the_whole_window(spec, hops):
     stream = np.random.default_rng(hops).normal(0, 0.1, 200_000).astype(np.float32)
     sliding = LogMel(spec, 32_000)
     sliding.of(stream[:32_000])
-    for start in range(hops * 500, 5 * hops * 500, hops * 500):
+    step = min(hops, 31_999 // spec.hop_length) * spec.hop_length  # less than the window
+    for start in range(step, 5 * step, step):
         whole = stream[start : start + 32_000]
-        found = sliding.slide(whole[-hops * 500 :])
+        found = sliding.slide(whole[-step:])
         np.testing.assert_allclose(found, spec.log_mel(whole[None]), atol=1e-4)
 
 

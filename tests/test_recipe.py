@@ -33,9 +33,28 @@ def test_numbers_with_an_exponent_need_no_point():
     assert load_recipe("small", ["train.learning_rate=1e-3"]).train.learning_rate == 1e-3
 
 
+def test_options_of_the_network_survive_saving(tmp_path):
+    path = tmp_path / "wide.yaml"
+    path.write_text(
+        "network: cpresnet2020\n"
+        "network_options: {width: 64, rho: 4, blocks: [4, 3, 1], damping: 0.1}\n"
+        "train: {warmup_share: 0.1}\n"
+    )
+    recipe = load_recipe(str(path), ["network_options.width=32"])
+    assert recipe.network_options == {"width": 32, "rho": 4, "blocks": [4, 3, 1], "damping": 0.1}
+    path.write_text(save_recipe(recipe))
+    assert load_recipe(str(path)) == recipe
+
+
+def test_recipes_of_earlier_versions_have_no_options_of_the_network():
+    assert load_recipe("small").network_options == {}
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
+        ("network_options=3", "key 'network_options': .*valid dictionary, found 3"),
+        ("network_options={1: 2}", "key 'network_options.1.*valid string"),
         ("train.epoch=3", "unknown key 'train.epoch'; did you mean 'epochs'"),
         ("trian.epochs=3", "did you mean 'train'"),
         ("train.epochs=zero", "found 'zero'"),

@@ -189,7 +189,16 @@ def test_every_recipe_trains(name, start):
     run = start(recipe=name)
     history = pd.read_csv(run.history_file)
     assert history.train_loss.notna().all()
-    models.create(run.recipe.network).load_state_dict(load_file(run.weights_file), strict=True)
+    network = models.create(run.recipe.network, **run.recipe.network_options)
+    network.load_state_dict(load_file(run.weights_file), strict=True)
+
+
+def test_options_of_the_network_are_trained_with(start):
+    options = "network_options={width: 4, blocks: [4, 2, 0]}"
+    run = start(overrides=["network=cpresnet2020_damped", options])
+    assert load_file(run.weights_file)["in_c.0.weight"].shape == (4, 1, 5, 5)
+    history = pd.read_csv(run.history_file)
+    assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
 
 
 def test_tensorboard_events_on_request(tiny_dataset, tmp_path):

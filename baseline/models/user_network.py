@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -12,24 +12,27 @@ from typing import Any
 
 from torch import nn
 
+from baseline.models.options import require_known
 from deploy.errors import InputError, suggestion
 
 
-def load_user_network(target: str) -> nn.Module:
+def load_user_network(target: str, options: Mapping[str, Any] | None = None) -> nn.Module:
     """The network that `module:function` gives; the module is looked for in the current folder.
 
     Args:
-        target: such as `my_networks:small`: a function or class to call without arguments, or a
+        target: such as `my_networks:small`: a function or class to call with the options, or a
             network that stands in the module ready-made.
+        options: keyword arguments by name; none by default.
 
     Raises:
-        InputError: no such module or function, or it fails or gives something else.
+        InputError: no such module or function, or it does not take the options, fails or gives
+            something else.
     """
     module_name, _, function_name = target.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
         raise InputError(f"{target}: expected module:function, such as my_networks:small.")
     with _current_folder_first():
-        made = _call(target, _attribute(_import(module_name), function_name))
+        made = _call(target, _attribute(_import(module_name), function_name), options or {})
     if not isinstance(made, nn.Module):
         raise InputError(
             f"{target}: gave an object of type {type(made).__name__}, expected a torch.nn.Module."
@@ -70,20 +73,21 @@ def _attribute(module: ModuleType, name: str) -> Any:
     return getattr(module, name)
 
 
-def _call(target: str, function: Any) -> Any:
+def _call(target: str, function: Any, options: Mapping[str, Any]) -> Any:
     if isinstance(function, nn.Module):
+        require_known(target, lambda: function, options)
         return function
     if not callable(function):
         raise InputError(
             f"{target}: is an object of type {type(function).__name__}, expected a function that "
             "returns a torch.nn.Module."
         )
+    require_known(target, function, options)
     try:
-        return function()
+        return function(**options)
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{target}: cannot be called without arguments ({_describe(error)})."
-        ) from error
+        given = f"with options {', '.join(options)}" if options else "without arguments"
+        raise InputError(f"{target}: cannot be called {given} ({_describe(error)}).") from error
 
 
 def _describe(error: BaseException) -> str:

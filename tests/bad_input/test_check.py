@@ -9,6 +9,8 @@ import pytest
 from tests.bad_input.cases import FAILED_CHECK, Case
 from tests.bad_input.spoil import cut, write
 
+OF_2020 = "train: {warmup_steps: 0}\nnetwork: cpresnet2020\nfront_end: cpresnet_dir\n"
+
 CASES = [
     Case("unknown target", "check baselin", ("'baselin'", "did you mean 'baseline2024'?")),
     Case("target is a folder", "check audio", ("audio", "not a run folder", "tinyscene train")),
@@ -49,6 +51,31 @@ CASES = [
         ("module_e:net", "(1, 1, 256, 65)", "check the network"),
         write("module_e.py", "import torch\ndef net():\n    return torch.nn.Linear(3, 10)\n"),
     ),
+    Case(
+        "option that the network does not know",
+        "check my.yaml",
+        ("network cpresnet2020", "no option 'widht'", "did you mean 'width'?"),
+        write("my.yaml", OF_2020 + "network_options: {widht: 64}\n"),
+    ),
+    Case(
+        "option of the wrong type",
+        "check my.yaml",
+        ("network cpresnet2020", "option 'width'", "valid integer", "found 'wide'"),
+        write("my.yaml", OF_2020 + "network_options: {width: wide}\n"),
+    ),
+    Case(
+        "options that do not go together",
+        "check my.yaml",
+        ("network cpresnet2020", "blocks", "found 1 in stage 1", "keep more blocks"),
+        write("my.yaml", OF_2020 + "network_options: {blocks: [1, 1, 1]}\n"),
+    ),
+    Case(
+        "option of a network that has none",
+        "check small.yaml",
+        ("network baseline2024", "no option 'width'", "takes none"),
+        write("small.yaml", "train: {warmup_steps: 0}\nnetwork_options: {width: 3}\n"),
+    ),
+    Case("networks to list by name", "models baseline2024", ("baseline2024", "--help")),
     Case("input shape as words", "check small --input-shape a,b", ("--input-shape", "1,1,256,65")),
     Case(
         "absurd input shape",
