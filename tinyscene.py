@@ -21,6 +21,8 @@ WITHIN, OVER, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 MAX_SEED = 2**32 - 1
 MAX_WORKERS = 256
+MAX_VIEWS = 64
+SPLITS = (5, 10, 25, 50, 100)
 MAX_SECONDS = 3600
 MAX_RATE, MAX_CHANNELS = 384_000, 64
 RUNS = Path("runs")
@@ -123,6 +125,24 @@ def train(options: argparse.Namespace) -> None:
 
     trained, _, _ = train_run(_task(options), _say)
     _say(f"run: {trained.folder}")
+
+
+def teach(options: argparse.Namespace) -> None:
+    _keep_memory()
+    from baseline.run import open_run
+    from submission.pipeline import teach_from
+
+    runs = [open_run(folder) for folder in options.runs]
+    taught = teach_from(
+        runs,
+        options.weights or [1.0] * len(runs),
+        options.out,
+        split=options.split,
+        views=options.views,
+        outside_data=options.outside_data,
+    )
+    clips, views, _ = taught.logits.shape
+    _say(f"{options.out}: split {taught.split}, {clips:,} clips, views: {views}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -414,6 +434,17 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
 
     _add_task_options(_verb(verbs, "train", train, "train one split", example))
 
+    example = "RUN... --out teachers/split25.npz"
+    teaching = _verb(verbs, "teach", teach, "write runs' logits for students", example)
+    teaching.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    teaching.add_argument("--out", type=Path, required=True, metavar="FILE")
+    teaching.add_argument("--weights", type=_number(0, 1e6), nargs="+", help="one a run")
+    teaching.add_argument("--split", type=int, choices=SPLITS, help="default: the first run's")
+    teaching.add_argument("--views", type=_whole(1, MAX_VIEWS), default=1, help="rolls of a clip")
+    teaching.add_argument(
+        "--outside-data", action="store_true", help="allow teachers of clips outside the split"
+    )
+
     evaluating = _verb(verbs, "evaluate", evaluate, "score a run on the test split", "RUN")
     _add_run_options(evaluating)
     evaluating.add_argument("--backend", choices=("torch", "onnx", "tflite"))
@@ -593,13 +624,14 @@ def _verb(
 
 def _add_task_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="dataset folder")
-    parser.add_argument("--split", type=int, required=True, choices=(5, 10, 25, 50, 100))
+    parser.add_argument("--split", type=int, required=True, choices=SPLITS)
     parser.add_argument("--recipe", default="baseline2024", help="name or YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--seed", type=_whole(0, MAX_SEED), default=0)
     parser.add_argument("--store", type=Path, help="prepared clips (default: DATA/prepared)")
     parser.add_argument("--out", type=Path, help="run folder (default: runs/...)")
     parser.add_argument("--over-budget", action="store_true", help="train beyond the limits too")
+    parser.add_argument("--teachers", type=Path, help="logits to learn from; see: tinyscene teach")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
 
 
@@ -624,6 +656,7 @@ def _task(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Task 
         seed=options.seed,
         over_budget=options.over_budget,
         tensorboard=options.tensorboard,
+        teachers=options.teachers,
     )
 
 

@@ -54,14 +54,28 @@ def to_float(waves: torch.Tensor) -> torch.Tensor:
     return waves.to(torch.float32).div_(FULL_SCALE)
 
 
-@torch.no_grad()
 def predict(network: nn.Module, front_end: LogMel, clips: Clips) -> np.ndarray:
     """Probabilities of shape (clips, classes), float64, from the network in evaluation mode."""
+    return logits(network, front_end, clips).double().softmax(1).cpu().numpy()
+
+
+@torch.no_grad()
+def logits(
+    network: nn.Module, front_end: LogMel, clips: Clips, *, shift_samples: int = 0
+) -> torch.Tensor:
+    """Logits (clips, classes), float32, from the network in evaluation mode.
+
+    Args:
+        shift_samples: by how far each clip is first rolled round, to the right.
+    """
     was_training = network.training
     network.eval()
-    logits = [network(front_end(to_float(waves))).float() for waves in clips.batches()]
+    found = [
+        network(front_end(to_float(waves.roll(shift_samples, -1)))).float()
+        for waves in clips.batches()
+    ]
     network.train(was_training)
-    return torch.cat(logits).double().softmax(1).cpu().numpy()
+    return torch.cat(found)
 
 
 class TorchClassifier:

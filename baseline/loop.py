@@ -32,8 +32,21 @@ from deploy.files import replacing, write_bytes
 Row = dict[str, float]
 """One epoch of the learning curve."""
 
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""From a batch's logits (batch, classes), labels (batch,) and log-mel to a scalar."""
+
+@dataclass(frozen=True)
+class Batch:
+    """What a network is shown at a step, and what it is to learn from that."""
+
+    clips: np.ndarray
+    """Places in the training set, (batch,)."""
+    labels: torch.Tensor
+    """(batch,), int64."""
+    log_mel: torch.Tensor
+    """(batch, 1, mels, frames), augmented."""
+
+
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
+"""From a batch's logits (batch, classes) and the batch to a scalar."""
 
 
 @dataclass
@@ -162,7 +175,7 @@ def _train_epoch(
         log_mel = augmented_log_mel(training_set.clips.waves(batch), front_end, course.augment, rng)
         labels = torch.from_numpy(training_set.labels[batch]).to(log_mel.device)
         logits = state.network(log_mel.contiguous(memory_format=torch.channels_last))
-        loss = course.loss(logits, labels, log_mel)
+        loss = course.loss(logits, Batch(batch, labels, log_mel))
         state.optimizer.zero_grad()
         fabric.backward(loss)
         state.optimizer.step()

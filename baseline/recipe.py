@@ -125,6 +125,18 @@ class FineTuning(Training):
     """Last epochs, in which the ranges of the activations stay as they are."""
 
 
+class Distillation(Section):
+    """How a student weighs its teachers: see `baseline.distillation.student_loss`.
+
+    CP-JKU of 2023: temperature 2, label weight 0.02, teacher weight 0.98 * 2^2; of 2022:
+    temperature 1, label weight 1, teacher weight 50.
+    """
+
+    temperature: float = Field(2.0, gt=0, le=100)
+    label_weight: float = Field(0.02, ge=0)
+    teacher_weight: float = Field(3.92, gt=0)
+
+
 class Quantization(Section):
     """How the int8 files are made."""
 
@@ -156,6 +168,8 @@ class Recipe(Section):
     precision: Precision = "fp16"
     train: Training
     augment: Augmentation = Augmentation()
+    distill: Distillation | None = None
+    """Learning from teachers' logits, which are given when the training starts."""
     quantize: Quantization = Quantization()
 
     @property

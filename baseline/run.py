@@ -195,21 +195,33 @@ class Run:
 
 
 def create_run(
-    folder: Path, recipe: Recipe, *, split: int, seed: int, data: Path, store: Path
+    folder: Path,
+    recipe: Recipe,
+    *,
+    split: int,
+    seed: int,
+    data: Path,
+    store: Path,
+    teachers: Path | None = None,
 ) -> Run:
     """Start a run folder, or go on with one that was started with the same recipe and seed.
+
+    Args:
+        teachers: file of logits that the run learns from, if it does.
 
     Raises:
         InputError: the folder holds another run or something else.
     """
     run = Run(make_folder(folder))
     _refuse_foreign(run)
-    record = {
+    record: dict[str, Any] = {
         "split": split,
         "seed": seed,
         "data": str(data.resolve()),
         "store": str(store.resolve()),
     }
+    if teachers:
+        record["teachers"] = str(teachers.resolve())
     if run.record_file.is_file():
         _require_same(run, recipe, record)
         return run
@@ -278,9 +290,9 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _require_same(run: Run, recipe: Recipe, record: dict[str, Any]) -> None:
     for key, value in record.items():
-        if run.record[key] != value:
+        if run.record.get(key) != value:
             raise InputError(
-                f"{run.folder}: holds a run with {key} {run.record[key]}, not {value}; "
+                f"{run.folder}: holds a run with {key} {run.record.get(key)}, not {value}; "
                 "choose another folder with --out."
             )
     if run.recipe != recipe:

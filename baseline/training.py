@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -13,11 +14,13 @@ from torch import nn
 
 from baseline import features, metrics, models
 from baseline.clips import Dataset
+from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict
-from baseline.loop import Course, LabelledClips, Row, State, run_epochs
+from baseline.loop import Course, LabelledClips, Loss, Row, State, run_epochs
 from baseline.recipe import Recipe
 from baseline.run import Run
 from baseline.store import Store
+from baseline.teacher_logits import read_logits
 from deploy.errors import InputError
 from deploy.files import write_bytes, write_text
 
@@ -27,18 +30,24 @@ def train(
     dataset: Dataset,
     store: Store,
     *,
+    teachers: Path | None = None,
     tensorboard: bool = False,
     show_progress: bool = True,
 ) -> None:
     """Train the run's recipe on its split and write the weights after the last epoch.
 
+    Args:
+        teachers: file of logits to learn from, where the recipe distils.
+
     Raises:
-        InputError: a corrupt checkpoint, an unusable store or split, or a full disk.
+        InputError: a corrupt checkpoint, an unusable store or split, logits that are missing or do
+            not fit, or a full disk.
     """
     recipe = run.recipe
     fabric = Fabric(accelerator="auto", devices=1)
     rows = dataset.train_rows(run.split)
     write_text(run.training_list_file, "\n".join(dataset.clips.filename[rows]) + "\n")
+    loss = _loss(run, teachers, list(dataset.clips.filename[rows]), fabric.device)
     state = _initial_state(fabric, recipe, run.seed)
     front_end = features.create(recipe.front_end).to(fabric.device)
     training_set = LabelledClips(dataset, store, rows, fabric.device)
@@ -54,7 +63,7 @@ def train(
             return row
 
         run_epochs(
-            _course(run),
+            _course(run, loss),
             fabric,
             state,
             front_end,
@@ -67,13 +76,28 @@ def train(
     run.checkpoint_file.unlink(missing_ok=True)
 
 
-def _course(run: Run) -> Course:
+def _loss(run: Run, teachers: Path | None, filenames: list[str], device: torch.device) -> Loss:
+    settings = run.recipe.distill
+    if (settings is None) != (teachers is None):
+        expected, found = ("no", "some") if settings is None else ("some", "none")
+        raise InputError(
+            f"recipe {run.recipe.name}: expects {expected} teachers' logits, found {found}; "
+            "give --teachers FILE with a recipe that distils, and only then."
+        )
+    if settings is None or teachers is None:
+        return lambda logits, batch: nn.functional.cross_entropy(logits, batch.labels)
+    known = read_logits(teachers)
+    chosen = require_teachers(known, teachers, filenames=filenames, split=run.split)
+    return student_loss(settings, chosen, device)
+
+
+def _course(run: Run, loss: Loss) -> Course:
     return Course(
         title=f"train {run.folder.name}",
         settings=run.recipe.train,
         augment=run.recipe.augment,
         seed=run.seed,
-        loss=lambda logits, labels, _: nn.functional.cross_entropy(logits, labels),
+        loss=loss,
         checkpoint_file=run.checkpoint_file,
         history_file=run.history_file,
     )

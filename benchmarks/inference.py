@@ -118,11 +118,11 @@ def _stages(run: Run) -> dict[str, Stage]:
     import numpy as np
     import torch
 
+    from baseline.trained_network import load_network
     from benchmarks.plain_loop import LogMel as PlainLogMel
     from deploy.classifier import Classifier
     from deploy.frontend import resample
     from deploy.listen.listener import Listener
-    from quantize.systems import load_network
 
     torch.set_num_threads(1)
     scenes = Classifier(run.model_file("tflite-int8"))

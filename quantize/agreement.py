@@ -15,6 +15,7 @@ from baseline.inference import BATCH_CLIPS
 from baseline.progress import progress_bar
 from baseline.run import Run, environment
 from baseline.store import Store
+from baseline.trained_network import load_network
 from deploy.classifier import softmax
 from deploy.files import write_json
 from deploy.frontend import front_end
@@ -22,7 +23,6 @@ from quantize import agreement_plot
 from quantize.all_outputs import Outputs, all_outputs
 from quantize.layer_noise import UnnamedTensorsError, layer_report
 from quantize.system_names import FLOAT_SYSTEM
-from quantize.systems import load_network
 
 LAYER_CLIPS = 32
 """Test clips, evenly spaced over the list, that the noise of the layers is measured on."""

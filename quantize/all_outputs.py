@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from baseline.run import Run
+from baseline.trained_network import load_network
 from deploy.errors import InputError
 from deploy.interpreters import dequantize, open_interpreter, quantize
 from quantize.engines import ENGINES, REFERENCE, Engine, EngineError, LiteRT, open_engine
 from quantize.quiet import output_to
 from quantize.system_names import FLOAT_SYSTEM, available_systems
-from quantize.systems import load_network
 
 Network = Callable[[np.ndarray], np.ndarray]
 """Log-mels (batch, 1, mels, frames) to logits (batch, classes), both float32."""

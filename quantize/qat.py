@@ -18,7 +18,7 @@ from torch import fx, nn
 
 from baseline import features
 from baseline.clips import Dataset
-from baseline.loop import Course, LabelledClips, State, run_epochs
+from baseline.loop import Batch, Course, LabelledClips, State, run_epochs
 from baseline.recipe import Quantization
 from baseline.run import Run
 from baseline.store import Store
@@ -156,9 +156,9 @@ def converted(prepared: fx.GraphModule) -> fx.GraphModule:
 
 
 def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
-    def loss(logits: torch.Tensor, _: torch.Tensor, log_mel: torch.Tensor) -> torch.Tensor:
+    def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         with torch.no_grad():
-            target = (teacher(log_mel) / TEMPERATURE).log_softmax(1)
+            target = (teacher(batch.log_mel) / TEMPERATURE).log_softmax(1)
         return nn.functional.kl_div(
             (logits / TEMPERATURE).log_softmax(1), target, log_target=True, reduction="batchmean"
         )

@@ -16,6 +16,7 @@ from baseline.clips import Dataset
 from baseline.recipe import Quantization, load_recipe
 from baseline.run import Run, environment
 from baseline.store import Store
+from baseline.trained_network import load_network
 from deploy.errors import InputError
 from deploy.files import read_json, write_json, write_text
 from deploy.frontend import front_end
@@ -28,7 +29,6 @@ from quantize.quiet import output_to
 from quantize.ranges import Observer
 from quantize.refusal import refuse_operator
 from quantize.system_names import FILES_OF_METHOD
-from quantize.systems import load_network
 from quantize.tuned import quantize_tuned
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from baseline.models import NETWORKS
 from baseline.recipe import Recipe
 from baseline.run import Run, create_run
 from baseline.store import Store, open_store, prepare
+from baseline.teacher_logits import TeacherLogits, ensemble, write_logits
 from deploy.files import write_json
 from deploy.frontend import front_end
 from quantize.evaluation import evaluate_system
@@ -33,6 +34,8 @@ class Task:
     seed: int = 0
     over_budget: bool = False
     tensorboard: bool = False
+    teachers: Path | None = None
+    """File of logits to learn from, where the recipe distils."""
 
 
 def default_run_folder(runs: Path, recipe: Recipe, split: int, seed: int) -> Path:
@@ -65,13 +68,19 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
     _tell_foreign_front_end(task.recipe, say)
     store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
     run = create_run(
-        task.out, task.recipe, split=task.split, seed=task.seed, data=task.data, store=task.store
+        task.out,
+        task.recipe,
+        split=task.split,
+        seed=task.seed,
+        data=task.data,
+        store=task.store,
+        teachers=task.teachers,
     )
     write_json(run.complexity_file, counted.to_dict())
     if run.weights_file.is_file():
         say(f"train: {run.folder} is already trained")
     else:
-        train(run, dataset, store, tensorboard=task.tensorboard)
+        train(run, dataset, store, teachers=task.teachers, tensorboard=task.tensorboard)
     title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
     plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
     return run, dataset, store
@@ -83,6 +92,34 @@ def _tell_foreign_front_end(recipe: Recipe, say: Callable[[str], None]) -> None:
             f"note: {recipe.network} was published with front end "
             f"{NETWORKS[recipe.network].front_end}; the recipe has another"
         )
+
+
+def teach_from(
+    runs: Sequence[Run],
+    weights: Sequence[float],
+    out: Path,
+    *,
+    split: int | None,
+    views: int,
+    outside_data: bool,
+) -> TeacherLogits:
+    """Write the logits of an ensemble of runs for the training clips of a split.
+
+    Raises:
+        InputError: see `baseline.teaching.teach` and `baseline.teacher_logits.ensemble`.
+    """
+    from baseline.teaching import teach
+
+    members = []
+    for run in runs:
+        dataset, store = open_data(run, None, None)
+        asked = split or runs[0].split
+        members.append(
+            teach(run, dataset, store, split=asked, views=views, outside_data=outside_data)
+        )
+    together = ensemble(members, weights)
+    write_logits(out, together)
+    return together
 
 
 def open_data(run: Run, data: Path | None, store: Path | None) -> tuple[Dataset, Store]:

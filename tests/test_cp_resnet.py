@@ -16,8 +16,8 @@ from baseline.models.cp_resnet import Block
 from baseline.models.damping import DampedConv2d, damper, fold_damping
 from baseline.recipe import load_recipe
 from baseline.run import create_run
+from baseline.trained_network import load_network
 from deploy.errors import InputError
-from quantize.systems import load_network
 
 NARROW = {"channels": 2, "width": 8, "blocks": [4, 3, 1]}
 
