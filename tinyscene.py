@@ -252,6 +252,19 @@ def recipes(options: argparse.Namespace) -> None:
         _say(f"# {name}\n{save_recipe(load_recipe(name))}")
 
 
+def weights(options: argparse.Namespace) -> None:
+    from baseline.weights import format_published
+
+    _say(format_published())
+
+
+def weights_fetch(options: argparse.Namespace) -> None:
+    from baseline.weights import default_folder, fetch, find
+
+    path = fetch(find(options.name), options.folder or default_folder())
+    _say(f"{path}: {path.stat().st_size:,} bytes")
+
+
 # --- listening -----------------------------------------------------------------------------------
 
 
@@ -484,6 +497,14 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     )
 
     _verb(verbs, "recipes", recipes, "print the recipes that come along", "")
+
+    listing = _verb(verbs, "weights", weights, "list published weights", "")
+    kinds = listing.add_subparsers(metavar="VERB", parser_class=Parser)
+    fetching = _verb(kinds, "fetch", weights_fetch, "download published weights", "passt_fms_1")
+    fetching.add_argument("name", metavar="NAME", help="as tinyscene weights lists it")
+    fetching.add_argument(
+        "--folder", type=Path, help="default: TINYSCENE_WEIGHTS, or ~/.cache/tinyscene/weights"
+    )
 
 
 def _add_model_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:

@@ -5,8 +5,13 @@ The draws are numpy's, so that a seed means the same on every device.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+
+from deploy.errors import InputError
+from deploy.frontend import FrontEnd
 
 
 def roll(waves: torch.Tensor, max_samples: int, rng: np.random.Generator) -> torch.Tensor:
@@ -15,6 +20,28 @@ def roll(waves: torch.Tensor, max_samples: int, rng: np.random.Generator) -> tor
     return torch.stack(
         [wave.roll(shift, -1) for wave, shift in zip(waves, shifts.tolist(), strict=True)]
     )
+
+
+def shift_mel_range(
+    front_end: FrontEnd, f_min_range_hz: int, f_max_range_hz: int, rng: np.random.Generator
+) -> FrontEnd:
+    """A front end whose mels reach from and to other frequencies, for one training batch.
+
+    f_min rises by up to `f_min_range_hz` - 1, f_max moves by half of `f_max_range_hz` either way,
+    in whole Hz; a range of 1 leaves its end alone (PaSST, Koutini et al. 2022: 1 and 1000 on
+    scenes, 10 and 2000 on AudioSet).
+
+    Raises:
+        InputError: a range below 1, or f_max could pass half the rate.
+    """
+    highest = front_end.f_max_hz + f_max_range_hz // 2
+    if min(f_min_range_hz, f_max_range_hz) < 1 or highest > front_end.rate_hz / 2:
+        raise InputError(
+            f"front end {front_end.name}: found ranges of {f_min_range_hz} and {f_max_range_hz} "
+            f"Hz, expected 1 or more and no mel above {front_end.rate_hz // 2} Hz; change them."
+        )
+    f_min = front_end.f_min_hz + int(rng.integers(f_min_range_hz))
+    return replace(front_end, f_min_hz=f_min, f_max_hz=highest - int(rng.integers(f_max_range_hz)))
 
 
 def mask_range(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pooch
 import requests
@@ -25,24 +26,34 @@ PIECE_BYTES = 1 << 16
 """What a cut connection can lose."""
 
 
-def download(url: str, path: Path, *, checksum: str, size: int, show_progress: bool = True) -> None:
+def download(
+    url: str,
+    path: Path,
+    *,
+    checksum: str | None = None,
+    size: int | None = None,
+    show_progress: bool = True,
+) -> None:
     """Download a file to `path`, continuing `<path>.part` if an earlier try left it.
 
-    A file that is there and has the checksum is left alone.
+    A file that is there and has the checksum is left alone; without a checksum it is replaced.
 
     Args:
         url: http or https; resuming needs a server that knows ranges.
-        checksum: algorithm and hexadecimal digest, as in `md5:0123...`.
-        size: in bytes.
+        checksum: algorithm and hexadecimal digest, as in `md5:0123...`; None checks none.
+        size: in bytes; None asks the server.
 
     Raises:
         InputError: no connection, the server refuses, the disk is full, or size or checksum are
             not as announced.
     """
     part = path.with_name(f"{path.name}.part")
-    resuming = _Resuming(part, size, show_progress)
+    resuming = _Resuming(part, _size_on_server(url) if size is None else size, show_progress)
     try:
-        pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=resuming)
+        if checksum is None:
+            resuming(url, str(path), None)
+        else:
+            pooch.retrieve(url, checksum, fname=path.name, path=path.parent, downloader=resuming)
     except ValueError as error:  # pooch's word for another checksum; it removed the file
         raise InputError(
             f"{url}: the downloaded file does not have the checksum {checksum}; run again to "
@@ -61,15 +72,13 @@ def get(url: str) -> requests.Response:
     Raises:
         InputError: no connection, or the server refuses.
     """
-    for attempt in range(ATTEMPTS):
-        time.sleep(RETRY_WAIT_S * attempt)
-        try:
-            response = requests.get(url, timeout=TIMEOUT_S)
-            _require_success(response)
-            return response
-        except requests.RequestException as error:
-            failure = error
-    raise unreachable(url, failure) from failure
+
+    def ask() -> requests.Response:
+        response = requests.get(url, timeout=TIMEOUT_S)
+        _require_success(response)
+        return response
+
+    return _persistently(url, ask)
 
 
 def unreachable(url: str, error: Exception) -> InputError:
@@ -84,6 +93,39 @@ def unreachable(url: str, error: Exception) -> InputError:
         f"{url}: cannot be downloaded ({reason}); check the connection and run again, what is "
         "downloaded is kept."
     )
+
+
+def _size_on_server(url: str) -> int:
+    """Bytes of a file, asked for with the request that would download it, whose answer is cut.
+
+    Release pages forward to addresses that are signed for GET and refuse HEAD.
+    """
+
+    def ask() -> int:
+        headers = {"Range": "bytes=0-", "Accept-Encoding": "identity"}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+            _require_success(response)
+            ranged = response.headers.get("Content-Range", "").rpartition("/")[2]
+            length = response.headers.get("Content-Length", "")
+        for size in (ranged, length):
+            if size.isdigit():
+                return int(size)
+        raise InputError(f"{url}: the server does not tell the file's size; get it by other means.")
+
+    return _persistently(url, ask)
+
+
+Answer = TypeVar("Answer")
+
+
+def _persistently(url: str, ask: Callable[[], Answer]) -> Answer:
+    for attempt in range(ATTEMPTS):
+        time.sleep(RETRY_WAIT_S * attempt)
+        try:
+            return ask()
+        except requests.RequestException as error:
+            failure = error
+    raise unreachable(url, failure) from failure
 
 
 class _Resuming:

@@ -163,6 +163,8 @@ def _train_epoch(
 ) -> Row:
     started = time.perf_counter()
     rng = np.random.default_rng([course.seed, epoch])
+    # For networks that draw themselves in training, such as those with patchout or dropout.
+    torch.manual_seed(int(np.random.SeedSequence([course.seed, epoch]).generate_state(1)[0]))
     batches = list(_shuffled_batches(len(training_set.labels), course.settings.batch_size, rng))
     total_steps = course.settings.epochs * len(batches)
     warmup_steps = course.settings.warmup(total_steps)

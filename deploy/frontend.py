@@ -150,6 +150,15 @@ CPJKU2023 = FrontEnd(
     mask_domain="log",
 )
 
+PASST = replace(
+    CPJKU2023,
+    name="passt",
+    n_fft=1024,
+    win_length=800,
+    hop_length=320,
+    n_mels=128,
+)
+
 FRONT_ENDS = {
     "dcase2024": FrontEnd(
         name="dcase2024",
@@ -181,12 +190,17 @@ FRONT_ENDS = {
         hop_length=512,
         f_max_hz=11_025.0,
     ),
+    "passt": PASST,
+    "passt_dcase2022": replace(PASST, name="passt_dcase2022", f_max_hz=16_000.0),
+    "passt_audioset": replace(PASST, name="passt_audioset", f_max_hz=15_000.0),
 }
 """Front ends by name.
 
 `dcase2024` is the one of the 2024 and 2025 baselines, `cpjku2023` the one of the winners of 2023.
 Three are CP-ResNet's: `cpjku2023_teacher` of those that taught the winner, `cpjku2022` of the
 winner of the year before, `cpresnet_dir` of the study of device impulse responses.
+`passt` is the one that PaSST is trained with on scenes, `passt_dcase2022` the one that the teachers
+of 2022 heard through, `passt_audioset` the one of weights from AudioSet, also EfficientAT's.
 """
 
 

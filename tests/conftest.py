@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from file_server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,3 +108,21 @@ def tau_lists(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def golden_asc(shared: Path) -> Callable[[str], Any]:
     """Opens reference vectors of the scene-classification systems by name."""
     return lambda name: np.load(shared / "golden" / "asc" / f"{name}.npz")
+
+
+@pytest.fixture
+def golden_tagging(shared: Path) -> Callable[[str], Any]:
+    """Opens reference vectors of the audio taggers by name."""
+    return lambda name: np.load(shared / "golden" / "tagging" / f"{name}.npz")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A running server; downloads from it are tried again without a pause."""
+    monkeypatch.setattr("baseline.download.RETRY_WAIT_S", 0.0)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()

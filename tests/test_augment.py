@@ -1,11 +1,23 @@
 """What the augmentations mean, beside the golden vectors of their arithmetic."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
-from baseline.augment import freq_mixstyle, mask_frequencies, mask_range, mix_styles, roll
+from baseline import features
+from baseline.augment import (
+    freq_mixstyle,
+    mask_frequencies,
+    mask_range,
+    mix_styles,
+    roll,
+    shift_mel_range,
+)
+from deploy.errors import InputError
+from deploy.frontend import FRONT_ENDS
 
 
 def test_mixed_styles_equal_the_original(golden_asc):
@@ -64,3 +76,43 @@ def test_same_generator_same_result():
     x = torch.randn(8, 1, 16, 9)
     first, second = (freq_mixstyle(x, 1.0, 0.3, np.random.default_rng(7)) for _ in range(2))
     torch.testing.assert_close(first, second, atol=0, rtol=0)
+
+
+class FixedDraws:
+    """Stands in for a generator whose next draws are known."""
+
+    def __init__(self, *draws):
+        self.draws = list(draws)
+
+    def integers(self, high):
+        draw = self.draws.pop(0)
+        assert 0 <= draw < high
+        return draw
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_log_mel_of_a_shifted_range_equals_the_original(seed, golden_tagging):
+    golden = golden_tagging("frontend_augmentmelstft_train_jitter")
+    f_min, f_max = golden[f"fmin_fmax/seed{seed}"]
+    draws = FixedDraws(f_min, 16_000 - f_max)
+    shifted = shift_mel_range(FRONT_ENDS["passt_audioset"], 10, 2000, draws)
+    assert (shifted.f_min_hz, shifted.f_max_hz) == (f_min, f_max)
+    log_mel = features.create(shifted)(torch.from_numpy(golden["in"])[:, None])
+    np.testing.assert_allclose(log_mel[:, 0], golden[f"out/seed{seed}"], atol=2e-5)
+
+
+def test_mel_range_moves_within_its_ranges():
+    rng = np.random.default_rng(0)
+    moved = [shift_mel_range(FRONT_ENDS["passt"], 1, 1000, rng) for _ in range(4000)]
+    assert {spec.f_min_hz for spec in moved} == {0}
+    reached = {spec.f_max_hz for spec in moved}
+    assert (min(reached), max(reached)) == (15_001, 16_000)
+    still = FRONT_ENDS["passt_dcase2022"]
+    assert shift_mel_range(still, 1, 1, rng) == still
+    assert moved[0] == replace(FRONT_ENDS["passt"], f_max_hz=moved[0].f_max_hz)
+
+
+@pytest.mark.parametrize("ranges", [(0, 1000), (1, 0), (1, 1002)])
+def test_impossible_ranges_of_mels(ranges):
+    with pytest.raises(InputError, match=r"front end passt: found ranges of .* above 16000 Hz"):
+        shift_mel_range(FRONT_ENDS["passt"], *ranges, np.random.default_rng(0))

@@ -28,6 +28,9 @@ from deploy.errors import InputError
 
 LOG_MEL = (1, 1, 256, 65)
 
+PASST_MACS = 108 * 257 * 768 + 12 * (12 * 768**2 + 13 * 768) + 4 * 768 + 769 * 10
+"""By hand: patches, blocks, norms and classifier; a linear layer counts once, not once a token."""
+
 PUBLISHED = {
     "baseline2024": (61_148, 29_419_156),
     "cpmobile2023": (126_952, 28_893_268),
@@ -35,6 +38,7 @@ PUBLISHED = {
     "cpresnet2020": (3_566_612 - 128 * 25, 781_209_748),
     "cpresnet2020_damped": (3_566_612 - 128 * 25, 781_209_748),
     "cpresnet_dir": (3_956_628, 5_437_772_948),
+    "passt_s": (85_358_612, PASST_MACS),
 }
 """Parameters and MACs of each registered network, from its paper or repository.
 

@@ -8,15 +8,14 @@ import json
 import stat
 import sys
 import tempfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from file_server import Server, start_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,66 +30,6 @@ from deploy.errors import InputError
 LISTS = {"split5": 2, "split10": 4, "split25": 6, "split50": 8, "split100": 12, "test": 2}
 BIG = np.random.default_rng(0).bytes(3_000_000)
 DESCRIPTION = "<p>Ten scenes.</p><h2>License</h2><p>For <b>non-commercial</b> use &amp; study.</p>"
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `files` with ranges, and misbehaves as told."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.cuts: dict[str, list[int]] = {}
-        """Path to the numbers of bytes after which its next answers are cut."""
-        self.statuses: dict[str, list[int]] = {}
-        """Path to the status codes of its next answers."""
-        self.knows_ranges = True
-        self.requests: list[tuple[str, str | None]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        path, wanted = self.path, self.headers.get("Range")
-        self.server.requests.append((path, wanted))
-        if self.server.statuses.get(path):
-            self.send_error(self.server.statuses[path].pop(0))
-            return
-        if path not in self.server.files:
-            self.send_error(404)
-            return
-        data = self.server.files[path]
-        start = start_of(wanted) if wanted else 0
-        if wanted and self.server.knows_ranges:
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            data = data[start:]
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        cuts = self.server.cuts.get(path)
-        self.wfile.write(data[: cuts.pop(0)] if cuts else data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(download_module, "RETRY_WAIT_S", 0.0)
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
 
 
 def md5(data: bytes) -> str:
@@ -146,10 +85,6 @@ def run(server: Server, folder: Path, *, accept_licence: bool = True) -> Dataset
         accept_licence=accept_licence,
         show_progress=False,
     )
-
-
-def start_of(wanted: str | None) -> int:
-    return int((wanted or "").removeprefix("bytes=").removesuffix("-"))
 
 
 def get_big(server: Server, path: Path, checksum: str | None = None) -> None:

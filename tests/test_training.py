@@ -17,6 +17,8 @@ from baseline import models
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
 from baseline.loop import augmented_log_mel, learning_rate_factor
+from baseline.models.passt import Arch, PaSST
+from baseline.models.patchout import Patchout
 from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
 from baseline.store import prepare
@@ -81,8 +83,16 @@ class StoppedError(Exception):
     pass
 
 
-def test_stopped_between_epochs_and_resumed_gives_the_same_bits(start, monkeypatch):
-    whole = start("whole")
+def tiny_passt():
+    return PaSST(Arch(width=12, depth=1, heads=2), 10, Patchout(frequency=6))
+
+
+PASST = ["network=test_training:tiny_passt", "front_end=passt", "augment.frequency_mask_mels=10"]
+
+
+@pytest.mark.parametrize("overrides", [(), PASST], ids=["small", "draws_itself"])
+def test_stopped_between_epochs_and_resumed_gives_the_same_bits(overrides, start, monkeypatch):
+    whole = start("whole", overrides)
     saves = []
 
     def save_and_stop(course, state, original=sys.modules["baseline.loop"].save):
@@ -94,8 +104,9 @@ def test_stopped_between_epochs_and_resumed_gives_the_same_bits(start, monkeypat
     monkeypatch.setattr("baseline.loop.save", save_and_stop)
     for _ in range(2):
         with pytest.raises(StoppedError):
-            start("stopped")
-    resumed = start("stopped")
+            start("stopped", overrides)
+    torch.manual_seed(99)  # as in another process
+    resumed = start("stopped", overrides)
     assert saves == [1, 2, 3]
     assert same_weights(whole, resumed)
     columns = ["epoch", "train_loss", "train_accuracy"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from baseline.models import baseline2024, cp_resnet, cpmobile2023
+from baseline.models import baseline2024, cp_resnet, cpmobile2023, passt
 from baseline.models.options import build_with
 from baseline.models.user_network import load_user_network
 from deploy.errors import InputError, suggestion
@@ -45,6 +45,7 @@ NETWORKS = {
     "cpresnet_dir": Row(
         cp_resnet.cpresnet_dir, "cpresnet_dir", "Morocutti et al. 2023, arXiv 2305.07499"
     ),
+    "passt_s": Row(passt.build, "passt", "Koutini et al. 2022, arXiv 2110.05069"),
 }
 
 
