@@ -13,6 +13,9 @@ import torch
 from deploy.errors import InputError
 from deploy.frontend import FrontEnd
 
+FFT_STEP = 4096
+"""Transforms of a multiple of it are fast."""
+
 
 def roll(waves: torch.Tensor, max_samples: int, rng: np.random.Generator) -> torch.Tensor:
     """Shift each wave of (batch, 1, samples) circularly by up to `max_samples` either way."""
@@ -20,6 +23,43 @@ def roll(waves: torch.Tensor, max_samples: int, rng: np.random.Generator) -> tor
     return torch.stack(
         [wave.roll(shift, -1) for wave, shift in zip(waves, shifts.tolist(), strict=True)]
     )
+
+
+def convolve(waves: torch.Tensor, responses: torch.Tensor, which: np.ndarray) -> torch.Tensor:
+    """Let some waves sound as through other devices: their convolution with impulse responses.
+
+    The full convolution is cut to the wave's length: nothing precedes the wave, and its tail is
+    dropped (Morocutti et al. 2023). The level is left as the response makes it.
+
+    Args:
+        waves: float32 (batch, 1, samples).
+        responses: float32 (responses, taps) on the same device.
+        which: the response of each wave, (batch,); -1 leaves it alone.
+    """
+    chosen = np.flatnonzero(which >= 0)
+    if not len(chosen):
+        return waves
+    samples = waves.shape[-1]
+    size = -(-(samples + responses.shape[1] - 1) // FFT_STEP) * FFT_STEP
+    rows = torch.from_numpy(chosen).to(waves.device)
+    filters = responses[torch.from_numpy(which[chosen]).to(waves.device)]
+    spectra = torch.fft.rfft(waves[rows, 0], size) * torch.fft.rfft(filters, size)
+    convolved = waves.clone()
+    convolved[rows, 0] = torch.fft.irfft(spectra, size)[:, :samples]
+    return convolved
+
+
+def draw_responses(
+    heard_by_chosen: np.ndarray, probability: float, responses: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Which response each wave of a batch gets, (batch,), -1 for none.
+
+    Args:
+        heard_by_chosen: whether the wave was recorded by a device that may be replaced, (batch,).
+    """
+    drawn = rng.integers(responses, size=len(heard_by_chosen))
+    replaced = heard_by_chosen & (rng.random(len(heard_by_chosen)) < probability)
+    return np.where(replaced, drawn, -1)
 
 
 def shift_mel_range(
@@ -69,6 +109,14 @@ def mask_frequencies(
     positions = np.arange(mels)
     masked = torch.from_numpy((positions >= start) & (positions < end))  # (batch, mels)
     return log_mel.masked_fill(masked[:, None, :, None].to(log_mel.device), fill)
+
+
+def mask_frames(
+    log_mel: torch.Tensor, max_frames: int, fill: float, rng: np.random.Generator
+) -> torch.Tensor:
+    """Fill a random stretch of at most `max_frames` frames in each clip, as `mask_frequencies`."""
+    swapped = mask_frequencies(log_mel.transpose(2, 3), max_frames, fill, rng)
+    return swapped.transpose(2, 3)
 
 
 def mix_styles(x: torch.Tensor, share: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:

@@ -19,12 +19,11 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
-from baseline.augment import freq_mixstyle, mask_frequencies, roll
+from baseline.augmenter import Augmenter
 from baseline.clips import Dataset
-from baseline.features import LogMel
-from baseline.inference import Clips, to_float
+from baseline.inference import Clips
 from baseline.progress import progress_bar
-from baseline.recipe import Augmentation, Training
+from baseline.recipe import Training
 from baseline.store import Store
 from deploy.errors import InputError
 from deploy.files import replacing, write_bytes
@@ -68,7 +67,6 @@ class Course:
 
     title: str
     settings: Training
-    augment: Augmentation
     seed: int
     loss: Loss
     checkpoint_file: Path
@@ -81,7 +79,7 @@ def run_epochs(
     course: Course,
     fabric: Fabric,
     state: State,
-    front_end: LogMel,
+    augmenter: Augmenter,
     training_set: LabelledClips,
     *,
     before_epoch: Callable[[int], None] = lambda epoch: None,
@@ -109,7 +107,7 @@ def run_epochs(
     with progress:
         for epoch in range(state.epochs_done, epochs):
             before_epoch(epoch)
-            row = _train_epoch(course, fabric, state, front_end, training_set, epoch)
+            row = _train_epoch(course, fabric, state, augmenter, training_set, epoch)
             _require_finite(course, row)
             state.history.append(after_epoch(row))
             save(course, state)
@@ -126,7 +124,7 @@ class LabelledClips:
         chosen = dataset.clips.iloc[rows]
         self.clips = Clips(store.samples, store.positions(chosen.filename), device)
         self.labels = chosen.label.to_numpy()
-        self.devices = chosen.device.to_list()
+        self.devices = chosen.device.to_numpy(str)
 
 
 def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> float:
@@ -137,27 +135,11 @@ def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> floa
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def augmented_log_mel(
-    waves: torch.Tensor, front_end: LogMel, augment: Augmentation, rng: np.random.Generator
-) -> torch.Tensor:
-    """Log-mel of int16 waves under roll, frequency mask and Freq-MixStyle."""
-    spec = front_end.front_end
-    if augment.roll_seconds:
-        waves = roll(waves, round(augment.roll_seconds * spec.rate_hz), rng)
-    log_mel = front_end(to_float(waves))
-    if augment.frequency_mask_mels:
-        log_mel = mask_frequencies(log_mel, augment.frequency_mask_mels, spec.mask_value, rng)
-    if augment.mixstyle_probability:
-        probability, alpha = augment.mixstyle_probability, augment.mixstyle_alpha
-        log_mel = freq_mixstyle(log_mel, probability, alpha, rng)
-    return log_mel
-
-
 def _train_epoch(
     course: Course,
     fabric: Fabric,
     state: State,
-    front_end: LogMel,
+    augmenter: Augmenter,
     training_set: LabelledClips,
     epoch: int,
 ) -> Row:
@@ -174,7 +156,8 @@ def _train_epoch(
         factor = learning_rate_factor(epoch * len(batches) + number, warmup_steps, total_steps)
         for group in state.optimizer.param_groups:
             group["lr"] = course.settings.learning_rate * factor
-        log_mel = augmented_log_mel(training_set.clips.waves(batch), front_end, course.augment, rng)
+        waves, devices = training_set.clips.waves(batch), training_set.devices[batch]
+        log_mel = augmenter.log_mel(waves, devices, rng)
         labels = torch.from_numpy(training_set.labels[batch]).to(log_mel.device)
         logits = state.network(log_mel.contiguous(memory_format=torch.channels_last))
         loss = course.loss(logits, Batch(batch, labels, log_mel))

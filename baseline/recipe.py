@@ -85,6 +85,12 @@ class Augmentation(Section):
     frequency_mask_mels: int = Field(48, ge=0)
     mixstyle_probability: float = Field(0.4, ge=0, le=1)
     mixstyle_alpha: float = Field(0.3, gt=0)
+    time_mask_frames: int = Field(0, ge=0)
+    impulse_responses: str | None = None
+    """Folder of device impulse responses, or `synthetic`; see `baseline.impulse_responses`."""
+    impulse_response_probability: float = Field(0.4, ge=0, le=1)
+    impulse_response_devices: tuple[str, ...] = Field(("a",), strict=False)
+    """Devices whose clips may be heard through a response."""
 
 
 class Training(Section):

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import nn
 
 from baseline import features, metrics, models
+from baseline.augmenter import create_augmenter
 from baseline.clips import Dataset
 from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict
@@ -51,6 +52,8 @@ def train(
     state = _initial_state(fabric, recipe, run.seed)
     front_end = features.create(recipe.front_end).to(fabric.device)
     training_set = LabelledClips(dataset, store, rows, fabric.device)
+    devices = training_set.devices.tolist()
+    augmenter = create_augmenter(recipe.augment, front_end, devices, fabric.device)
     test_set = LabelledClips(dataset, store, dataset.test_rows(), fabric.device)
 
     with _curve_writer(run, tensorboard) as write_curves:
@@ -66,7 +69,7 @@ def train(
             _course(run, loss),
             fabric,
             state,
-            front_end,
+            augmenter,
             training_set,
             after_epoch=validate,
             show_progress=show_progress,
@@ -95,7 +98,6 @@ def _course(run: Run, loss: Loss) -> Course:
     return Course(
         title=f"train {run.folder.name}",
         settings=run.recipe.train,
-        augment=run.recipe.augment,
         seed=run.seed,
         loss=loss,
         checkpoint_file=run.checkpoint_file,
@@ -134,7 +136,7 @@ def _initial_state(fabric: Fabric, recipe: Recipe, seed: int) -> State:
 
 def _validate(network: nn.Module, front_end: features.LogMel, test_set: LabelledClips) -> Row:
     probabilities = predict(network, front_end, test_set.clips)
-    scores = metrics.evaluate(probabilities, test_set.labels, test_set.devices)
+    scores = metrics.evaluate(probabilities, test_set.labels, test_set.devices.tolist())
     return {"test_accuracy": scores["macro_accuracy"], "test_loss": scores["log_loss"]}
 
 

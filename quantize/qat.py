@@ -17,6 +17,7 @@ from lightning.fabric import Fabric
 from torch import fx, nn
 
 from baseline import features
+from baseline.augmenter import create_augmenter
 from baseline.clips import Dataset
 from baseline.loop import Batch, Course, LabelledClips, State, run_epochs
 from baseline.recipe import Quantization
@@ -74,14 +75,17 @@ def train_qat(
         if epoch == 0 or epoch < settings.qat.epochs - settings.qat.frozen_epochs:
             set_ranges(prepared, log_mels, observer)
 
-    rows = dataset.train_rows(run.split)
+    training_set = LabelledClips(dataset, store, dataset.train_rows(run.split), fabric.device)
+    front_end = features.create(run.recipe.front_end).to(fabric.device)
+    devices = training_set.devices.tolist()
+    augmenter = create_augmenter(run.recipe.augment, front_end, devices, fabric.device)
     _start_anew_with_other_settings(run, settings)
     run_epochs(
         _course(run, settings, copy.deepcopy(network).to(fabric.device)),
         fabric,
         state,
-        features.create(run.recipe.front_end).to(fabric.device),
-        LabelledClips(dataset, store, rows, fabric.device),
+        augmenter,
+        training_set,
         before_epoch=observe_ranges,
         show_progress=show_progress,
     )
@@ -166,7 +170,6 @@ def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
     return Course(
         title=f"quantise {run.folder.name}",
         settings=settings.qat,
-        augment=run.recipe.augment,
         seed=run.seed,
         loss=loss,
         checkpoint_file=run.qat_checkpoint_file,

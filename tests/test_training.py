@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from baseline import models
+from baseline.augmenter import Augmenter
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
-from baseline.loop import augmented_log_mel, learning_rate_factor
+from baseline.loop import learning_rate_factor
 from baseline.models.passt import Arch, PaSST
 from baseline.models.patchout import Patchout
 from baseline.recipe import load_recipe, recipe_names
@@ -27,6 +28,7 @@ from baseline.training import train
 from deploy.errors import InputError
 from deploy.frontend import FRONT_ENDS
 
+DEVICES = np.array(["a"] * 8)
 SHORT = ["train.epochs=3", "train.batch_size=8", "train.validate_every=2"]
 
 
@@ -187,8 +189,8 @@ def test_augmentation_can_be_switched_off():
     off = ["augment.roll_seconds=0", "augment.frequency_mask_mels=0"]
     recipe = load_recipe("small", [*off, "augment.mixstyle_probability=0"])
     front_end = create_features("dcase2024")
-    waves = torch.randint(-3000, 3000, (2, 1, 32_000), dtype=torch.int16)
-    plain = augmented_log_mel(waves, front_end, recipe.augment, np.random.default_rng(0))
+    waves = torch.randint(-3000, 3000, (8, 1, 32_000), dtype=torch.int16)
+    plain = Augmenter(recipe.augment, front_end).log_mel(waves, DEVICES, np.random.default_rng(0))
     torch.testing.assert_close(plain, front_end(waves.float() / 32_768))
 
 
@@ -198,7 +200,7 @@ def test_masked_mels_have_the_front_ends_mask_value(name):
     recipe = load_recipe("small", [*off, "augment.frequency_mask_mels=200"])
     front_end = create_features(name)
     waves = torch.randint(-3000, 3000, (8, 1, 32_000), dtype=torch.int16)
-    log_mel = augmented_log_mel(waves, front_end, recipe.augment, np.random.default_rng(0))
+    log_mel = Augmenter(recipe.augment, front_end).log_mel(waves, DEVICES, np.random.default_rng(0))
     changed = log_mel != front_end(waves.float() / 32_768)
     assert 0 < changed.float().mean() < 1
     assert torch.equal(changed.all(-1), changed.any(-1))  # whole mels
