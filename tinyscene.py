@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from deploy.errors import InputError
 
@@ -125,6 +125,27 @@ def train(options: argparse.Namespace) -> None:
 
     trained, _, _ = train_run(_task(options), _say)
     _say(f"run: {trained.folder}")
+
+
+def matrix(options: argparse.Namespace) -> int:
+    from submission.matrix import Matrix, run_matrix
+
+    wanted = Matrix(
+        data=options.data,
+        out=options.out,
+        recipes=tuple(options.recipes),
+        splits=tuple(options.splits),
+        seeds=tuple(range(options.seeds)),
+        store=options.store,
+        teachers=options.teachers,
+        overrides=tuple(options.set),
+        float_only=options.float_only,
+        over_budget=options.over_budget,
+    )
+    failures = run_matrix(wanted, options.workers, _say)
+    for cell, reason in failures.items():
+        _say(f"matrix: {cell} {reason}")
+    return OVER if failures else WITHIN
 
 
 def teach(options: argparse.Namespace) -> None:
@@ -444,8 +465,25 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     whole = _verb(verbs, "run", run, "all stages for one split", example)
     _add_task_options(whole)
     whole.add_argument("--audio", type=Path, help="folder of the evaluation set's recordings")
+    whole.add_argument("--float-only", action="store_true", help="leave quantising out")
 
     _add_task_options(_verb(verbs, "train", train, "train one split", example))
+
+    example = "--data DATA --splits 5,25 --seeds 5 --recipes small,student --teachers teachers"
+    crossing = _verb(verbs, "matrix", matrix, "recipes x splits x seeds, each run once", example)
+    crossing.add_argument("--data", type=Path, required=True, help="dataset folder")
+    crossing.add_argument("--recipes", type=_listed(str), required=True, metavar="A,B")
+    crossing.add_argument("--splits", type=_listed(_split), default=list(SPLITS), metavar="5,10")
+    crossing.add_argument("--seeds", type=_whole(1, 1000), default=5, help="how many, from 0 on")
+    crossing.add_argument("--teachers", type=Path, help="folder of splitN.npz for students")
+    crossing.add_argument("--float-only", action="store_true", help="leave quantising out")
+    crossing.add_argument("--over-budget", action="store_true", help="for teachers")
+    crossing.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    crossing.add_argument("--store", type=Path, help="prepared clips (default: DATA/prepared)")
+    crossing.add_argument("--out", type=Path, default=RUNS, help="folder of all runs")
+    crossing.add_argument(
+        "--workers", type=_whole(1, MAX_WORKERS), help="runs at a time (default: as many as fit)"
+    )
 
     example = "RUN... --out teachers/split25.npz"
     teaching = _verb(verbs, "teach", teach, "write runs' logits for students", example)
@@ -678,6 +716,7 @@ def _task(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # Task 
         over_budget=options.over_budget,
         tensorboard=options.tensorboard,
         teachers=options.teachers,
+        float_only=getattr(options, "float_only", False),
     )
 
 
@@ -708,6 +747,19 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def _listed(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """What reads words between commas, each once."""
+    return lambda text: list(dict.fromkeys(read(word) for word in text.split(",")))
+
+
+def _split(text: str) -> int:
+    if text not in map(str, SPLITS):
+        raise argparse.ArgumentTypeError(
+            f"found '{text}', expected some of {', '.join(map(str, SPLITS))}"
+        )
+    return int(text)
 
 
 def _number(lowest: float, highest: float) -> Callable[[str], float]:

@@ -125,15 +125,23 @@ def prepare(
     folder = folder.resolve()  # what stands beside it is on the same disk, also through a link
     stamps = source_stamps(dataset.folder, names)
     wanted = list(map(Entry, range(len(names)), names, stamps))
+    if not store_files.partial_folder(folder).exists():
+        with _disk_errors(folder):
+            if _is_current(_load(folder), wanted, rate_hz):  # needs no lock: others may be here too
+                return open_store(folder, dataset, rate_hz=rate_hz)
     with _disk_errors(folder), store_files.exclusive(folder):
         store_files.tidy(folder)
         old = _load(folder)
-        if old is None or old.rate_hz != rate_hz or _entries(old) != wanted:
+        if not _is_current(old, wanted, rate_hz):
             work = Work(dataset.folder, folder, rate_hz)
             _fill(work, wanted, _reusable(old, wanted, rate_hz), workers, show_progress)
             store_files.publish(folder)
         store_files.discard_partial(folder)
     return open_store(folder, dataset, rate_hz=rate_hz)
+
+
+def _is_current(store: Store | None, wanted: list[Entry], rate_hz: int) -> bool:
+    return store is not None and store.rate_hz == rate_hz and _entries(store) == wanted
 
 
 def source_stamps(folder: Path, names: Sequence[str]) -> list[Stamp]:

@@ -36,6 +36,8 @@ class Task:
     tensorboard: bool = False
     teachers: Path | None = None
     """File of logits to learn from, where the recipe distils."""
+    float_only: bool = False
+    """Leave quantising out, as for teachers."""
 
 
 def default_run_folder(runs: Path, recipe: Recipe, split: int, seed: int) -> Path:
@@ -157,7 +159,8 @@ def full_run(task: Task, evaluation: Path | None, say: Callable[[str], None]) ->
     if evaluation is not None:
         audio_files(evaluation)  # a wrong folder shows before any work
     run, dataset, store = train_run(task, say)
-    quantize_run(run, dataset, store)
+    if not task.float_only:
+        quantize_run(run, dataset, store)
     for system in available_systems(run):
         scores = evaluate_system(run, system, dataset, store)
         say(f"evaluate: {system:12} macro accuracy {100 * scores['macro_accuracy']:.1f} %")
