@@ -17,7 +17,6 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcu_model import write_model
-from toy_models import write_toy
 
 import tinyscene
 from deploy.bench import cold_start
@@ -28,6 +27,8 @@ from deploy.bench.recording import one_second
 from deploy.bench.text import format_report
 from deploy.bench.timing import Timing, time_in_turn
 from deploy.errors import InputError
+from tests.signals import hear_ctrl_c
+from tests.toy_models import write_toy
 
 QUICK = Settings(max_seconds=0.1, cold_starts=1)
 STAGES = (
@@ -526,7 +527,11 @@ def test_stopping_leaves_nothing(seconds, stage, tmp_path, temporary):
     model, out = write_toy(tmp_path / "toy.onnx"), tmp_path / "out" / "report.json"
     command = [sys.executable, "-m", "tinyscene", "bench", str(model), "--out", str(out)]
     process = subprocess.Popen(
-        [*command, "--seconds", seconds], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--seconds", seconds],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
     wait_for(lambda: any(temporary.glob("tinyscene-*")), process)
     if stage == "cold start":

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -22,6 +23,7 @@ from deploy.listen.listener import LOWEST_DBFS, Answer, Listener
 from deploy.listen.microphone import Microphone
 from deploy.listen.sources import FileSource, open_pipe
 from deploy.listen.views import JsonLines, LiveView, bar
+from tests.signals import hear_ctrl_c
 from tests.toy_models import write_toy
 
 RATE_HZ = 44_100
@@ -348,12 +350,16 @@ def test_the_command_plays_a_file_as_fast_as_it_can(model, tmp_path):
 def test_ctrl_c_keeps_what_was_answered(model):
     words = [sys.executable, tinyscene.__file__, "listen", "-", "--model", model]
     with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,
     ) as process:
         process.stdin.write(as_wav(sound(3)))
         process.stdin.flush()
         first = process.stdout.readline()
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         rest, error = process.communicate()
     assert process.returncode == 130
     assert all(json.loads(line)["scene"] for line in [first, *rest.splitlines()])

@@ -17,6 +17,7 @@ from baseline.run import Run
 from baseline.teacher_logits import TeacherLogits, write_logits
 from deploy.errors import InputError
 from submission.matrix import Matrix, cells, fitting_workers
+from tests.signals import hear_ctrl_c
 
 SHORT = ["--set", "train.epochs=1", "--set", "train.batch_size=8", "--float-only"]
 
@@ -86,11 +87,13 @@ def children_of(pid):
 
 
 @pytest.mark.slow
-def test_two_matrices_in_one_folder(place, monkeypatch):
+def test_two_matrices_in_one_folder(place):
     words = ["--recipes", "small", "--splits", "100", "--seeds", "3", "--workers", "1"]
-    with subprocess.Popen(command(place, *words), stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(
+        command(place, *words), stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    ) as first:
         assert "0 of 3" in first.stdout.readline()
-        second = run(place, *words, env=os.environ)
+        second = run(place, *words)
         assert second.returncode == 2
         assert "another matrix is at work in this folder" in second.stderr
         first.send_signal(signal.SIGINT)
