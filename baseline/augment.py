@@ -5,10 +5,11 @@ The draws are numpy's, so that a seed means the same on every device.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch.nn.functional import one_hot
 
 from deploy.errors import InputError
 from deploy.frontend import FrontEnd
@@ -40,6 +41,7 @@ def convolve(waves: torch.Tensor, responses: torch.Tensor, which: np.ndarray) ->
     if not len(chosen):
         return waves
     samples = waves.shape[-1]
+    responses = responses[:, :samples]  # later taps reach only the tail
     size = -(-(samples + responses.shape[1] - 1) // FFT_STEP) * FFT_STEP
     rows = torch.from_numpy(chosen).to(waves.device)
     filters = responses[torch.from_numpy(which[chosen]).to(waves.device)]
@@ -114,7 +116,16 @@ def mask_frequencies(
 def mask_frames(
     log_mel: torch.Tensor, max_frames: int, fill: float, rng: np.random.Generator
 ) -> torch.Tensor:
-    """Fill a random stretch of at most `max_frames` frames in each clip, as `mask_frequencies`."""
+    """Fill a random stretch of at most `max_frames` frames in each clip, as `mask_frequencies`.
+
+    Raises:
+        InputError: more frames than there are.
+    """
+    if max_frames > log_mel.shape[3]:
+        raise InputError(
+            f"found time masks of up to {max_frames} frames, expected at most the "
+            f"{log_mel.shape[3]} of a clip; make time_mask_frames smaller."
+        )
     swapped = mask_frequencies(log_mel.transpose(2, 3), max_frames, fill, rng)
     return swapped.transpose(2, 3)
 
@@ -149,3 +160,44 @@ def freq_mixstyle(
     share = torch.from_numpy(rng.beta(alpha, alpha, len(x))).to(x)
     partner = torch.from_numpy(rng.permutation(len(x))).to(x.device)
     return mix_styles(x, share.reshape(-1, 1, 1, 1), partner)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Which clips of a batch are mixed, and how much of each is its own."""
+
+    share: torch.Tensor
+    """What a clip keeps of itself, (batch,), 0.5 to 1."""
+    partner: torch.Tensor
+    """Place in the batch of the clip that gives the rest, (batch,), int64."""
+
+    def labels(self, labels: torch.Tensor, classes: int) -> torch.Tensor:
+        """Probabilities (batch, classes) of the mixed clips' classes, from labels (batch,).
+
+        The cross entropy with them is share * that with the own label + (1 - share) * that with
+        the partner's.
+        """
+        known = one_hot(labels, classes).to(self.share)
+        return torch.lerp(known[self.partner], known, self.share[:, None])
+
+
+def draw_mix(batch: int, alpha: float, rng: np.random.Generator, like: torch.Tensor) -> Mix:
+    """Draw shares from Beta(alpha, alpha), the larger part a clip's own, and a permutation.
+
+    A share l becomes max(l, 1 - l), as in CP-JKU's systems, so that a mixed clip is never another
+    clip with a little of its own.
+
+    Args:
+        like: gives device and float type of the shares.
+    """
+    share = rng.beta(alpha, alpha, batch)
+    partner = torch.from_numpy(rng.permutation(batch)).to(like.device)
+    return Mix(torch.from_numpy(np.maximum(share, 1 - share)).to(like), partner)
+
+
+def mixup(log_mel: torch.Tensor, mix: Mix) -> torch.Tensor:
+    """Mix log-mels (batch, 1, mels, frames): share * x + (1 - share) * x[partner].
+
+    mixup (Zhang et al. 2018), on what the network is shown.
+    """
+    return torch.lerp(log_mel[mix.partner], log_mel, mix.share.reshape(-1, 1, 1, 1))

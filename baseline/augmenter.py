@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from baseline.augment import (
+    Mix,
     convolve,
+    draw_mix,
     draw_responses,
     freq_mixstyle,
     mask_frames,
     mask_frequencies,
+    mixup,
     roll,
 )
 from baseline.features import LogMel
-from baseline.impulse_responses import impulse_responses
+from baseline.impulse_responses import ImpulseResponses, read_responses
 from baseline.inference import to_float
-from baseline.recipe import Augmentation
-from deploy.errors import InputError
+from baseline.pitch import shift_some
+from baseline.recipe import SYNTHETIC, Augmentation
+from baseline.synthetic_responses import synthetic_responses
+from deploy.errors import InputError, suggestion
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Augmenter:
     front_end: LogMel
     responses: torch.Tensor | None = None
     """Impulse responses (responses, taps) at the front end's rate, if the recipe has some."""
+    response_names: tuple[str, ...] = ()
 
     def log_mel(
         self, waves: torch.Tensor, devices: np.ndarray, rng: np.random.Generator
@@ -44,10 +51,21 @@ class Augmenter:
         log_mel = self.front_end(self._waves(to_float(waves), devices, rng))
         return self._masked_and_mixed(log_mel, rng)
 
+    def mix(
+        self, log_mel: torch.Tensor, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, Mix | None]:
+        """The log-mels under mixup, and how they were mixed; None where the recipe has none."""
+        if not self.settings.mixup_alpha:
+            return log_mel, None
+        mix = draw_mix(len(log_mel), self.settings.mixup_alpha, rng, like=log_mel)
+        return mixup(log_mel, mix), mix
+
     def _waves(
         self, waves: torch.Tensor, devices: np.ndarray, rng: np.random.Generator
     ) -> torch.Tensor:
         settings, rate_hz = self.settings, self.front_end.front_end.rate_hz
+        if settings.pitch_semitones:  # what sounds, before what hears it
+            waves = shift_some(waves, settings.pitch_semitones, rng)
         if self.responses is not None:
             heard = np.isin(devices, settings.impulse_response_devices)
             probability, count = settings.impulse_response_probability, len(self.responses)
@@ -79,15 +97,22 @@ def create_augmenter(
         device: where the clips are.
 
     Raises:
-        InputError: unusable impulse responses, or no clip that they could be applied to.
+        InputError: unusable impulse responses, or for a device that no training clip is of.
     """
     if not settings.impulse_responses:
         return Augmenter(settings, front_end)
-    wanted = settings.impulse_response_devices
-    if set(wanted).isdisjoint(devices):
+    known = sorted(set(devices))
+    if unknown := [name for name in settings.impulse_response_devices if name not in known]:
         raise InputError(
-            f"augment.impulse_response_devices: found {', '.join(wanted) or 'none'}, expected some "
-            f"of the training clips' devices {', '.join(sorted(set(devices)))}; change them."
+            f"key 'augment.impulse_response_devices': found '{unknown[0]}', expected devices of "
+            f"training clips ({', '.join(known)}){suggestion(unknown[0], known)}"
         )
-    responses = impulse_responses(settings.impulse_responses, front_end.front_end.rate_hz)
-    return Augmenter(settings, front_end, torch.from_numpy(responses.samples).to(device))
+    responses = _responses(settings.impulse_responses, front_end.front_end.rate_hz)
+    samples = torch.from_numpy(responses.samples).to(device)
+    return Augmenter(settings, front_end, samples, responses.names)
+
+
+def _responses(source: str, rate_hz: int) -> ImpulseResponses:
+    if source == SYNTHETIC:
+        return synthetic_responses(rate_hz)
+    return read_responses(Path(source), rate_hz)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
+from baseline.augment import Mix
 from baseline.loop import Batch, Loss
 from baseline.recipe import Distillation
 from baseline.teacher_logits import TeacherLogits
@@ -31,6 +32,23 @@ def distillation_loss(
     return kl_div(student, target, reduction="mean", log_target=True)
 
 
+def mixed_distillation_loss(
+    logits: torch.Tensor, teacher: torch.Tensor, temperature: float, mix: Mix
+) -> torch.Tensor:
+    """`distillation_loss` under mixup: share * with the own teacher + (1 - share) * the partner's.
+
+    The teacher heard the clips unmixed, so it is its divergences that are mixed, as in CP-JKU's
+    system of 2022 and in EfficientAT.
+    """
+    student = (logits / temperature).log_softmax(1)
+    target = (teacher / temperature).log_softmax(1)
+    own, partners = (
+        kl_div(student, known, reduction="none", log_target=True).mean(1)
+        for known in (target, target[mix.partner])
+    )
+    return (mix.share * own + (1 - mix.share) * partners).mean()
+
+
 def student_loss(settings: Distillation, teacher: np.ndarray, device: torch.device) -> Loss:
     """label_weight * cross entropy + teacher_weight * `distillation_loss`.
 
@@ -41,8 +59,11 @@ def student_loss(settings: Distillation, teacher: np.ndarray, device: torch.devi
 
     def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         target = known[torch.from_numpy(batch.clips).to(device)]
-        soft = distillation_loss(logits.float(), target, settings.temperature)
-        hard = cross_entropy(logits, batch.labels)
+        if batch.mix is None:
+            soft = distillation_loss(logits.float(), target, settings.temperature)
+        else:
+            soft = mixed_distillation_loss(logits.float(), target, settings.temperature, batch.mix)
+        hard = cross_entropy(logits, batch.target)
         return settings.label_weight * hard + settings.teacher_weight * soft
 
     return loss

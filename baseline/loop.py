@@ -19,7 +19,9 @@ import torch
 from lightning.fabric import Fabric
 from torch import nn
 
+from baseline.augment import Mix
 from baseline.augmenter import Augmenter
+from baseline.challenge import SCENES
 from baseline.clips import Dataset
 from baseline.inference import Clips
 from baseline.progress import progress_bar
@@ -42,6 +44,13 @@ class Batch:
     """(batch,), int64."""
     log_mel: torch.Tensor
     """(batch, 1, mels, frames), augmented."""
+    mix: Mix | None = None
+    """Which log-mels were mixed, under mixup. The labels are those of the larger part."""
+
+    @property
+    def target(self) -> torch.Tensor:
+        """What cross entropy learns: labels (batch,), or under mixup probabilities (batch, 10)."""
+        return self.labels if self.mix is None else self.mix.labels(self.labels, len(SCENES))
 
 
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
@@ -135,6 +144,16 @@ def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> floa
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
+def make_batch(
+    augmenter: Augmenter, training_set: LabelledClips, clips: np.ndarray, rng: np.random.Generator
+) -> Batch:
+    """The clips at these places of the training set, augmented."""
+    waves, devices = training_set.clips.waves(clips), training_set.devices[clips]
+    log_mel, mix = augmenter.mix(augmenter.log_mel(waves, devices, rng), rng)
+    labels = torch.from_numpy(training_set.labels[clips]).to(log_mel.device)
+    return Batch(clips, labels, log_mel, mix)
+
+
 def _train_epoch(
     course: Course,
     fabric: Fabric,
@@ -152,25 +171,23 @@ def _train_epoch(
     warmup_steps = course.settings.warmup(total_steps)
     state.network.train()
     loss_sum, correct = 0.0, 0
-    for number, batch in enumerate(batches):
+    for number, clips in enumerate(batches):
         factor = learning_rate_factor(epoch * len(batches) + number, warmup_steps, total_steps)
         for group in state.optimizer.param_groups:
             group["lr"] = course.settings.learning_rate * factor
-        waves, devices = training_set.clips.waves(batch), training_set.devices[batch]
-        log_mel = augmenter.log_mel(waves, devices, rng)
-        labels = torch.from_numpy(training_set.labels[batch]).to(log_mel.device)
-        logits = state.network(log_mel.contiguous(memory_format=torch.channels_last))
-        loss = course.loss(logits, Batch(batch, labels, log_mel))
+        batch = make_batch(augmenter, training_set, clips, rng)
+        logits = state.network(batch.log_mel.contiguous(memory_format=torch.channels_last))
+        loss = course.loss(logits, batch)
         state.optimizer.zero_grad()
         fabric.backward(loss)
         state.optimizer.step()
-        loss_sum += loss.item() * len(batch)
-        correct += int((logits.argmax(1) == labels).sum())
-    clips = len(training_set.labels)
+        loss_sum += loss.item() * len(clips)
+        correct += int((logits.argmax(1) == batch.labels).sum())
+    count = len(training_set.labels)
     return {
         "epoch": epoch + 1,
-        "train_loss": loss_sum / clips,
-        "train_accuracy": correct / clips,
+        "train_loss": loss_sum / count,
+        "train_accuracy": correct / count,
         "seconds": time.perf_counter() - started,
     }
 

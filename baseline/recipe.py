@@ -25,6 +25,9 @@ from deploy.model_file import read_front_end
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 
+SYNTHETIC = "synthetic"
+"""Stands for `baseline.synthetic_responses` in the place of a folder of impulse responses."""
+
 Precision = Literal["fp32", "fp16", "int8"]
 
 FLOAT_SYSTEM_OF_PRECISION = {"fp32": "torch-fp32", "fp16": "torch-fp16"}
@@ -59,6 +62,15 @@ def _plain(name: str) -> str:
     return name
 
 
+def _folder_or_synthetic(value: str | None) -> str | None:
+    """A folder's whole path, because the recipe is read again from another folder."""
+    if value is None or value == SYNTHETIC:
+        return value
+    if not value:
+        raise ValueError("found an empty text, expected a folder, 'synthetic' or null")
+    return str(Path(value).expanduser().resolve())
+
+
 def _front_end(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -79,18 +91,22 @@ class Section(BaseModel):
 
 
 class Augmentation(Section):
-    """What is done to each training batch; zero switches a step off."""
+    """What is done to each training batch; zero or null switches a step off."""
 
     roll_seconds: float = Field(0.1, ge=0, le=1)
     frequency_mask_mels: int = Field(48, ge=0)
     mixstyle_probability: float = Field(0.4, ge=0, le=1)
     mixstyle_alpha: float = Field(0.3, gt=0)
     time_mask_frames: int = Field(0, ge=0)
-    impulse_responses: str | None = None
+    impulse_responses: Annotated[str | None, AfterValidator(_folder_or_synthetic)] = None
     """Folder of device impulse responses, or `synthetic`; see `baseline.impulse_responses`."""
     impulse_response_probability: float = Field(0.4, ge=0, le=1)
-    impulse_response_devices: tuple[str, ...] = Field(("a",), strict=False)
+    impulse_response_devices: tuple[str, ...] = Field(("a",), min_length=1, strict=False)
     """Devices whose clips may be heard through a response."""
+    pitch_semitones: int = Field(0, ge=0, le=12)
+    """Farthest pitch shift either way."""
+    mixup_alpha: float = Field(0.0, ge=0)
+    """Of mixup's Beta distribution; 0.3 in CP-JKU's systems."""
 
 
 class Training(Section):

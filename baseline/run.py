@@ -75,6 +75,11 @@ class Run:
         return self.folder / "training_clips.txt"
 
     @property
+    def responses_file(self) -> Path:
+        """The impulse responses trained with, a name a line."""
+        return self.folder / "impulse_responses.txt"
+
+    @property
     def complexity_file(self) -> Path:
         """Parameters, MACs and bytes as the organisers count them."""
         return self.folder / "complexity.json"

@@ -42,7 +42,7 @@ def train(
 
     Raises:
         InputError: a corrupt checkpoint, an unusable store or split, logits that are missing or do
-            not fit, or a full disk.
+            not fit, unusable impulse responses, or a full disk.
     """
     recipe = run.recipe
     fabric = Fabric(accelerator="auto", devices=1)
@@ -54,6 +54,8 @@ def train(
     training_set = LabelledClips(dataset, store, rows, fabric.device)
     devices = training_set.devices.tolist()
     augmenter = create_augmenter(recipe.augment, front_end, devices, fabric.device)
+    if augmenter.response_names:
+        write_text(run.responses_file, "\n".join(augmenter.response_names) + "\n")
     test_set = LabelledClips(dataset, store, dataset.test_rows(), fabric.device)
 
     with _curve_writer(run, tensorboard) as write_curves:
@@ -88,7 +90,7 @@ def _loss(run: Run, teachers: Path | None, filenames: list[str], device: torch.d
             "give --teachers FILE with a recipe that distils, and only then."
         )
     if settings is None or teachers is None:
-        return lambda logits, batch: nn.functional.cross_entropy(logits, batch.labels)
+        return lambda logits, batch: nn.functional.cross_entropy(logits, batch.target)
     known = read_logits(teachers)
     chosen = require_teachers(known, teachers, filenames=filenames, split=run.split)
     return student_loss(settings, chosen, device)

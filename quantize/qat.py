@@ -60,7 +60,7 @@ def train_qat(
         The trained graph, for `write_tflite` and `write_onnx`.
 
     Raises:
-        InputError: a corrupt checkpoint, or a full disk.
+        InputError: a corrupt checkpoint, unusable impulse responses, or a full disk.
     """
     fabric = Fabric(accelerator="auto", devices=1)
     with output_to(run.quantize_log):

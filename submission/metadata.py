@@ -25,8 +25,12 @@ AUGMENTATION_TAGS = {
     "roll_seconds": "time rolling",
     "frequency_mask_mels": "frequency masking",
     "mixstyle_probability": "freq-mixstyle",
+    "pitch_semitones": "pitch shifting",
+    "impulse_responses": "dir augmentation",
+    "time_mask_frames": "time masking",
+    "mixup_alpha": "mixup",
 }
-"""Settings of a recipe's augmentation that switch a step off at zero, and the step's tag."""
+"""Settings of a recipe's augmentation that switch a step off at zero or null, and its tag."""
 
 METHOD_TAGS = {
     "baseline2024": "RF-regularized CNN",

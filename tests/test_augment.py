@@ -9,10 +9,13 @@ import torch
 
 from baseline import features
 from baseline.augment import (
+    draw_mix,
     freq_mixstyle,
+    mask_frames,
     mask_frequencies,
     mask_range,
     mix_styles,
+    mixup,
     roll,
     shift_mel_range,
 )
@@ -116,3 +119,93 @@ def test_mel_range_moves_within_its_ranges():
 def test_impossible_ranges_of_mels(ranges):
     with pytest.raises(InputError, match=r"front end passt: found ranges of .* above 16000 Hz"):
         shift_mel_range(FRONT_ENDS["passt"], *ranges, np.random.default_rng(0))
+
+
+# --- time masks and mixup
+
+LOG_MEL = torch.randn(16, 1, 8, 65, generator=torch.Generator().manual_seed(0))
+
+
+def test_time_masks_leave_all_other_frames_alone():
+    log_mel = torch.randn(400, 1, 8, 65, generator=torch.Generator().manual_seed(0))
+    masked = mask_frames(log_mel, 20, -11.5, np.random.default_rng(0))
+    changed = masked != log_mel
+    assert torch.equal(changed.all(2), changed.any(2))  # whole frames
+    assert (masked[changed] == -11.5).all()
+    frames = changed[:, 0, 0]
+    edges = (frames[:, 1:] != frames[:, :-1]).sum(1) + frames[:, 0] + frames[:, -1]
+    assert set(edges.tolist()) <= {0, 2}  # one band
+    assert frames[:, :-1].any(0).all()  # the last hardly ever: both draws are rounded down
+
+
+def test_time_masks_widths_are_uniform_from_none_to_one_less_than_the_most():
+    masked = mask_frames(torch.zeros(8000, 1, 1, 65), 20, 1.0, np.random.default_rng(0))
+    counts = np.bincount(masked.sum((1, 2, 3)).long(), minlength=20)
+    assert len(counts) == 20
+    assert (np.abs(counts - 400) < 4 * 20).all()
+
+
+def test_time_masks_wider_than_a_clip_are_refused():
+    with pytest.raises(InputError, match=r"masks of up to 66 frames, expected at most the 65"):
+        mask_frames(torch.zeros(2, 1, 8, 65), 66, 0.0, np.random.default_rng(0))
+
+
+# --- mixup
+
+
+def test_shares_are_the_larger_part_of_a_beta_distribution():
+    # Beta(1/2, 1/2) is the arcsine distribution: P(l <= x) = 2 / pi asin(sqrt(x)).
+    share = draw_mix(20_000, 0.5, np.random.default_rng(0), like=torch.empty(0)).share
+    assert share.min() >= 0.5
+    assert share.max() <= 1
+    for x in (0.6, 0.75, 0.9, 0.99):
+        expected = 4 / math.pi * math.asin(math.sqrt(x)) - 1
+        assert (share <= x).float().mean().item() == pytest.approx(expected, abs=0.015)
+
+
+def test_shares_stay_finite_at_tiny_alpha():
+    share = draw_mix(1000, 1e-3, np.random.default_rng(0), like=torch.empty(0)).share
+    assert share.isfinite().all()
+    assert share.mean() > 0.99
+
+
+def test_partners_are_a_permutation_of_the_batch():
+    mix = draw_mix(64, 0.3, np.random.default_rng(0), like=torch.empty(0))
+    assert sorted(mix.partner.tolist()) == list(range(64))
+    assert mix.partner.tolist() != list(range(64))
+
+
+def test_mixup_is_the_mean_weighted_by_the_shares():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 1, 4, 5))
+    mix = draw_mix(6, 1.0, rng, like=torch.from_numpy(x))
+    share, partner = mix.share.numpy()[:, None, None, None], mix.partner.numpy()
+    expected = share * x + (1 - share) * x[partner]
+    np.testing.assert_allclose(mixup(torch.from_numpy(x), mix), expected)
+
+
+def test_cross_entropy_of_mixed_labels_is_the_mixed_cross_entropy():
+    logits, labels = torch.randn(7, 10, dtype=torch.double), torch.randint(0, 10, (7,))
+    mix = draw_mix(7, 1.0, np.random.default_rng(0), like=logits)
+    soft = mix.labels(labels, 10)
+    torch.testing.assert_close(soft.sum(1), torch.ones(7, dtype=torch.double))
+    own, partners = (
+        torch.nn.functional.cross_entropy(logits, known, reduction="none")
+        for known in (labels, labels[mix.partner])
+    )
+    expected = (mix.share * own + (1 - mix.share) * partners).mean()
+    torch.testing.assert_close(torch.nn.functional.cross_entropy(logits, soft), expected)
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        lambda rng: mask_frames(LOG_MEL, 20, 0.0, rng),
+        lambda rng: mixup(LOG_MEL, draw_mix(16, 0.3, rng, like=LOG_MEL)),
+    ],
+    ids=["mask_frames", "mixup"],
+)
+def test_a_seed_determines_the_result(augmentation):
+    first, second, other = (augmentation(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)

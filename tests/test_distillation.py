@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import tinyscene
+from baseline.augment import Mix
 from baseline.challenge import SCENES
 from baseline.clips import read_dataset
 from baseline.distillation import distillation_loss, require_teachers, student_loss
@@ -57,6 +58,24 @@ def test_loss_weighs_labels_and_the_teachers_of_the_right_clips():
     hard = torch.nn.functional.cross_entropy(logits, batch.labels)
     soft = distillation_loss(logits, torch.from_numpy(known[[4, 1]]), 2.0)
     assert found.item() == pytest.approx((0.5 * hard + 7.0 * soft).item())
+
+
+def test_under_mixup_labels_and_teachers_of_both_clips_are_learnt():
+    known = torch.from_numpy(teacher().logits[:, 0])
+    logits, labels = torch.randn(2, 10), torch.tensor([3, 0])
+    mix = Mix(share=torch.tensor([0.9, 0.6]), partner=torch.tensor([1, 0]))
+    batch = Batch(np.array([4, 1]), labels, torch.empty(0), mix)
+    settings = Distillation(temperature=2.0, label_weight=0.5, teacher_weight=7.0)
+    found = student_loss(settings, known.numpy(), torch.device("cpu"))(logits, batch)
+
+    def alone(clip, row):
+        place = [4, 1].index(clip)
+        single = Batch(np.array([clip]), labels[[place]], torch.empty(0))
+        return student_loss(settings, known.numpy(), torch.device("cpu"))(logits[[row]], single)
+
+    first = 0.9 * alone(4, 0) + 0.1 * alone(1, 0)
+    second = 0.6 * alone(1, 1) + 0.4 * alone(4, 1)
+    assert found.item() == pytest.approx(((first + second) / 2).item(), rel=1e-5)
 
 
 def test_recipe_has_the_weights_of_2023():

@@ -1,7 +1,5 @@
 """Device impulse responses: loaded, made up, and applied to the right clips."""
 
-import itertools
-
 import numpy as np
 import pytest
 import soundfile
@@ -10,16 +8,22 @@ import torch
 from baseline.augment import convolve, draw_responses, mask_frames
 from baseline.augmenter import Augmenter, create_augmenter
 from baseline.features import create as create_features
-from baseline.impulse_responses import impulse_responses, read_responses, synthetic_responses
+from baseline.impulse_responses import read_responses
 from baseline.recipe import load_recipe
 from deploy.errors import InputError
+from deploy.resampling import resample
 
 RATE_HZ = 32_000
 
 
-def write(path, samples, rate_hz=44_100):
+def write(path, samples, rate_hz=RATE_HZ):
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+
+
+def decaying(samples=300, seed=0):
+    noise = np.random.default_rng(seed).normal(0, 0.2, samples)
+    return (noise * np.exp(-np.arange(samples) / 50)).astype(np.float32)
 
 
 def noise(batch, samples=RATE_HZ, seed=0):
@@ -38,9 +42,10 @@ def test_convolution_equals_the_original(golden_asc):
     np.testing.assert_allclose(found[0, 0], np.squeeze(golden["y"]), atol=1e-5)
 
 
-def test_each_wave_gets_its_response_and_others_stay(golden_asc):
+@pytest.mark.parametrize("taps", [1, 700, 6_000])
+def test_each_wave_gets_its_response_and_others_stay(taps):
     waves = noise(4, 5_000)
-    responses = np.random.default_rng(1).normal(size=(3, 700)).astype(np.float32)
+    responses = np.random.default_rng(1).normal(size=(3, taps)).astype(np.float32)
     which = np.array([2, -1, 0, 2])
     found = convolve(waves, torch.from_numpy(responses), which)
     assert torch.equal(found[1], waves[1])
@@ -118,65 +123,8 @@ def test_masked_frames_are_a_stretch_of_drawn_width():
 
 
 def test_devices_that_no_clip_has_are_refused():
-    with pytest.raises(InputError, match=r"found x, expected some of .* a, b"):
+    with pytest.raises(InputError, match=r"found 'x', expected devices of training clips \(a, b\)"):
         augmenter("impulse_responses=synthetic", "impulse_response_devices=[x]")
-
-
-# --- where responses come from
-
-
-def test_responses_are_resampled_and_sorted(tmp_path):
-    click = np.zeros(441)
-    click[100] = 1
-    write(tmp_path / "b.wav", click)
-    write(tmp_path / "sub" / "a.WAV", click[:200], 48_000)
-    write(tmp_path / "a.wav", click[:300])
-    (tmp_path / "notes.txt").touch()
-    found = read_responses(tmp_path, RATE_HZ)
-    assert found.names == ("a.wav", "b.wav", "sub/a.WAV")
-    assert found.samples.shape == (3, 320)
-    assert np.abs(found.samples).argmax(1).tolist() == [73, 73, 67]
-
-
-def test_real_microphones_are_all_found(shared):
-    found = read_responses(shared / "data" / "micirp", RATE_HZ)
-    assert len(found.names) == 66
-    assert found.samples.shape[1] / RATE_HZ == pytest.approx(0.5, abs=0.15)
-
-
-@pytest.mark.parametrize(
-    ("samples", "words"),
-    [
-        (np.zeros(500), "is silent"),
-        (np.ones((500, 2)), "found 2 channels, expected 1"),
-        (np.ones(44_100 * 11), r"found 11.0 s, expected an impulse response of at most 10 s"),
-        (np.full(500, np.nan), "NaN"),
-    ],
-)
-def test_recordings_that_are_no_responses(samples, words, tmp_path):
-    write(tmp_path / "x.wav", samples)
-    with pytest.raises(InputError, match=f"x.wav: .*{words}"):
-        read_responses(tmp_path, RATE_HZ)
-
-
-def test_folders_without_responses(tmp_path):
-    with pytest.raises(InputError, match="found no WAV"):
-        read_responses(tmp_path, RATE_HZ)
-    with pytest.raises(InputError, match=r"no such folder.*=synthetic"):
-        impulse_responses(str(tmp_path / "no"), RATE_HZ)
-
-
-@pytest.mark.parametrize("rate_hz", [22_050, 32_000])
-def test_synthetic_microphones_differ_and_are_short_and_causal(rate_hz):
-    found = synthetic_responses(rate_hz)
-    energy = np.square(found.samples)
-    np.testing.assert_allclose(energy.sum(1), 1, rtol=1e-4)
-    early = energy[:, : round(0.02 * rate_hz)].sum(1)
-    assert early.min() > 0.95
-    spectra = 20 * np.log10(np.abs(np.fft.rfft(found.samples, 4096))[:, 100:800] + 1e-9)
-    apart = [np.abs(a - b).mean() for a, b in itertools.pairwise(spectra)]
-    assert min(apart) > 1  # dB
-    np.testing.assert_array_equal(found.samples, synthetic_responses(rate_hz).samples)
 
 
 def test_augmenter_without_responses_needs_no_devices():
@@ -184,3 +132,118 @@ def test_augmenter_without_responses_needs_no_devices():
     front_end = create_features("dcase2024")
     made = create_augmenter(recipe.augment, front_end, [], torch.device("cpu"))
     assert made == Augmenter(recipe.augment, front_end)
+
+
+# --- where responses come from
+
+
+def test_all_files_below_the_folder_in_the_order_of_their_paths(tmp_path):
+    for number, name in enumerate(["b.wav", "a/z.WAV", "a/b.wav", "C.wav"]):
+        write(tmp_path / name, decaying(100 + number, number))
+    (tmp_path / "NOTICE.txt").write_text("not a response")
+    (tmp_path / "._b.wav").write_bytes(b"what a Mac leaves behind")
+    (tmp_path / "folder.wav").mkdir()
+    found = read_responses(tmp_path, RATE_HZ)
+    assert found.names == ("C.wav", "a/b.wav", "a/z.WAV", "b.wav")
+    assert found.samples.shape == (4, 103)
+    assert found.samples.dtype == np.float32
+    for row, number, length in zip(found.samples, (3, 2, 1, 0), (103, 102, 101, 100), strict=True):
+        np.testing.assert_array_equal(row[:length], decaying(length, number))
+        assert not row[length:].any()
+
+
+def test_responses_come_at_the_rate_asked_for(tmp_path):
+    for rate_hz in (44_100, 48_000):
+        write(tmp_path / f"{rate_hz}.wav", decaying(), rate_hz)
+    found = read_responses(tmp_path, RATE_HZ)
+    for row, rate_hz in zip(found.samples, (44_100, 48_000), strict=True):
+        expected = resample(decaying(), rate_hz, RATE_HZ)
+        np.testing.assert_array_equal(row[: len(expected)], expected)
+
+
+@pytest.mark.parametrize(("rate_hz", "taps"), [(32_000, 16_000), (22_050, 11_025)])
+def test_real_responses(shared, rate_hz, taps):
+    folder = shared / "data" / "micirp"
+    found = read_responses(folder, rate_hz)
+    assert len(found.names) == 66
+    assert list(found.names) == sorted(path.name for path in folder.glob("*.wav"))
+    assert found.samples.shape[1] == taps  # 22,050 samples at 44.1 kHz is the longest
+    peaks = np.abs(found.samples).max(1)
+    assert peaks.min() > 0.05
+    assert (np.abs(found.samples).argmax(1) / rate_hz).max() < 3e-3
+
+
+def silent(path):
+    write(path, np.zeros(1000))
+
+
+def late(path):
+    write(path, np.concatenate([np.zeros(RATE_HZ), decaying()]))
+
+
+def stereo(path):
+    write(path, np.stack([decaying(), decaying()], 1))
+
+
+def long(path):
+    write(path, np.full(10 * RATE_HZ + 1, 0.1))
+
+
+def text(path):
+    path.write_text("no sound")
+
+
+def odd_rate(path):
+    write(path, decaying(), 44_101)
+
+
+def low_rate(path):
+    write(path, decaying(), 1000)
+
+
+def infinite(path):
+    write(path, np.full(100, np.inf))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (silent, r"found silence \(a peak of 0 in the first 1 s\)"),
+        (late, "found silence"),
+        (stereo, "found 2 channels, expected 1"),
+        (long, "is longer than 10 s, expected an impulse response"),
+        (text, "cannot be read as audio"),
+        (odd_rate, "44101 Hz, expected a common rate"),
+        (low_rate, "found 1000 Hz"),
+        (infinite, "NaN or infinite"),
+    ],
+)
+def test_unusable_response_is_named(spoil, words, tmp_path):
+    write(tmp_path / "a.wav", decaying())
+    spoil(tmp_path / "b.wav")
+    with pytest.raises(InputError, match=rf"b\.wav: .*{words}"):
+        read_responses(tmp_path, RATE_HZ)
+
+
+def test_hours_are_refused_without_reading_them(tmp_path, monkeypatch):
+    path = tmp_path / "hours.wav"
+    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_U8") as file:
+        for _ in range(60):
+            file.write(np.full(8000 * 60, 0.1))
+    taken = []
+    read = soundfile.SoundFile.read
+    monkeypatch.setattr(
+        soundfile.SoundFile,
+        "read",
+        lambda self, n, **more: taken.append(n) or read(self, n, **more),
+    )
+    with pytest.raises(InputError, match="longer than 10 s"):
+        read_responses(tmp_path, RATE_HZ)
+    assert sum(taken) <= 20 * 8000
+
+
+def test_folders_without_responses(tmp_path):
+    with pytest.raises(InputError, match="there is no such folder"):
+        read_responses(tmp_path / "absent", RATE_HZ)
+    with pytest.raises(InputError, match="holds no WAV files"):
+        read_responses(tmp_path, RATE_HZ)

@@ -98,14 +98,19 @@ def test_tags_follow_from_the_recipe(team: Team) -> None:
         "split_adaptations": None,
         "system_adaptations": None,
     }
-    off = [f"augment.{setting}=0" for setting in AUGMENTATION_TAGS]
+    zero = set(AUGMENTATION_TAGS) - {"impulse_responses"}
+    off = ["augment.impulse_responses=null", *(f"augment.{setting}=0" for setting in zero)]
     plain = description_tags(load_recipe("baseline2024", [*off, "precision=int8"]), team)
     assert plain["data_augmentation"] is None
     assert plain["complexity_management"] == "weight quantization, network design"
 
 
 def test_every_step_of_the_augmentation_has_a_tag() -> None:
-    parameters_of_steps = {"mixstyle_alpha"}
+    parameters_of_steps = {
+        "mixstyle_alpha",
+        "impulse_response_probability",
+        "impulse_response_devices",
+    }
     assert set(AUGMENTATION_TAGS) == set(Augmentation.model_fields) - parameters_of_steps
 
 

@@ -19,7 +19,9 @@ from torch import nn
 
 import tinyscene
 from baseline import models
+from baseline.recipe import load_recipe, save_recipe
 from baseline.run import open_run
+from baseline.synthetic_responses import synthetic_responses
 from quantize import qat
 
 ROOT = Path(__file__).parent.parent
@@ -96,6 +98,24 @@ def test_every_method_decides_as_float(run, capsys):
     assert "tflite-int8-qat TFLM" in capsys.readouterr().out
     assert json.loads(run.agreement_file.read_text())["clips"] == 20
     assert run.model_file("tflite-int8").stat().st_mtime_ns == written  # not quantised again
+
+
+@pytest.mark.slow
+def test_quantisation_aware_training_augments_as_the_recipe_asks(run, monkeypatch):
+    settings = ["impulse_responses=synthetic", "mixup_alpha=0.3", "time_mask_frames=10"]
+    recipe = load_recipe(str(run.recipe_file), [f"augment.{setting}" for setting in settings])
+    run.recipe_file.write_text(save_recipe(recipe))
+    augmenters = []
+
+    def run_epochs(course, fabric, state, augmenter, *given, original=qat.run_epochs, **more):
+        augmenters.append(augmenter)
+        original(course, fabric, state, augmenter, *given, **more)
+
+    monkeypatch.setattr(qat, "run_epochs", run_epochs)
+    assert quantize(run, "--method", "qat", "--set", "quantize.qat.epochs=1") == 0
+    (augmenter,) = augmenters
+    assert augmenter.settings == recipe.augment
+    np.testing.assert_array_equal(augmenter.responses.cpu(), synthetic_responses(32_000).samples)
 
 
 @pytest.mark.slow

@@ -29,6 +29,32 @@ def test_overrides():
     assert load_recipe("small", ["train.warmup_steps=7"]).train.warmup(100) == 7
 
 
+def test_augmentation_that_no_recipe_of_ours_asks_for_is_off():
+    for name in recipe_names():
+        augment = load_recipe(name).augment
+        assert augment.impulse_responses is None
+        assert (augment.pitch_semitones, augment.time_mask_frames, augment.mixup_alpha) == (0, 0, 0)
+
+
+def test_folder_of_responses_is_kept_with_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("small", ["augment.impulse_responses=responses"])
+    assert recipe.augment.impulse_responses == str(tmp_path / "responses")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    recipe = load_recipe("small", ["augment.impulse_responses=~/responses"])
+    assert recipe.augment.impulse_responses == str(tmp_path / "home" / "responses")
+    invented = load_recipe("small", ["augment.impulse_responses=synthetic"])
+    assert invented.augment.impulse_responses == "synthetic"
+
+
+def test_devices_heard_through_responses_survive_saving(tmp_path):
+    recipe = load_recipe("small", ["augment.impulse_response_devices=[a, b]"])
+    assert recipe.augment.impulse_response_devices == ("a", "b")
+    path = tmp_path / "saved.yaml"
+    path.write_text(save_recipe(recipe))
+    assert load_recipe(str(path)) == recipe
+
+
 def test_numbers_with_an_exponent_need_no_point():
     assert load_recipe("small", ["train.learning_rate=1e-3"]).train.learning_rate == 1e-3
 
@@ -63,6 +89,14 @@ def test_recipes_of_earlier_versions_have_no_options_of_the_network():
         ("name.epochs=3", "'name' is a value|valid string"),
         ("precision=fp8", "found 'fp8'"),
         ("train.epochs=[", "not valid YAML"),
+        ("augment.impulse_response_probability=1.5", "less than or equal to 1, found 1.5"),
+        ("augment.mixup_alpha=-1", "greater than or equal to 0, found -1"),
+        ("augment.pitch_semitones=13", "less than or equal to 12, found 13"),
+        ("augment.time_mask_frames=2.5", "valid integer, found 2.5"),
+        ("augment.impulse_response_devices=a", "valid tuple, found 'a'"),
+        ("augment.impulse_response_devices=[]", "at least 1 item"),
+        ("augment.impulse_responses=7", "valid string, found 7"),
+        ("augment.impulse_responses=''", "expected a folder, 'synthetic' or null"),
     ],
 )
 def test_wrong_override_is_explained(override, words):

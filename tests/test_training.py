@@ -23,6 +23,7 @@ from baseline.models.patchout import Patchout
 from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
 from baseline.store import prepare
+from baseline.synthetic_responses import synthetic_responses
 from baseline.teacher_logits import TeacherLogits, write_logits
 from baseline.training import train
 from deploy.errors import InputError
@@ -92,7 +93,17 @@ def tiny_passt():
 PASST = ["network=test_training:tiny_passt", "front_end=passt", "augment.frequency_mask_mels=10"]
 
 
-@pytest.mark.parametrize("overrides", [(), PASST], ids=["small", "draws_itself"])
+EVERY_STEP = [
+    "augment.impulse_responses=synthetic",
+    "augment.mixup_alpha=0.3",
+    "augment.pitch_semitones=2",
+    "augment.time_mask_frames=10",
+]
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), PASST, EVERY_STEP], ids=["small", "draws_itself", "every_step"]
+)
 def test_stopped_between_epochs_and_resumed_gives_the_same_bits(overrides, start, monkeypatch):
     whole = start("whole", overrides)
     saves = []
@@ -114,6 +125,37 @@ def test_stopped_between_epochs_and_resumed_gives_the_same_bits(overrides, start
     columns = ["epoch", "train_loss", "train_accuracy"]
     curves = [pd.read_csv(run.history_file)[columns] for run in (whole, resumed)]
     pd.testing.assert_frame_equal(*curves)
+
+
+@pytest.mark.parametrize("override", EVERY_STEP)
+def test_each_step_of_the_augmentation_changes_what_is_learnt(override, start):
+    plain, augmented = start("plain"), start("augmented", [override])
+    assert not same_weights(plain, augmented)
+    assert same_weights(augmented, start("again", [override]))
+
+
+def test_mixed_labels_are_what_is_learnt(start, monkeypatch):
+    targets = []
+
+    def cross_entropy(logits, target, original=torch.nn.functional.cross_entropy):
+        targets.append(target)
+        return original(logits, target)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", cross_entropy)
+    start("plain")
+    assert all(target.shape == (len(target),) for target in targets)
+    targets.clear()
+    start("mixed", ["augment.mixup_alpha=1"])
+    soft = torch.cat(targets)
+    torch.testing.assert_close(soft.sum(1), torch.ones(3 * 12))
+    assert 0.5 <= soft.max(1).values.min() < 0.9
+
+
+def test_the_responses_trained_with_are_recorded(start):
+    assert not start("plain").responses_file.exists()
+    run = start("augmented", ["augment.impulse_responses=synthetic"])
+    names = run.responses_file.read_text().splitlines()
+    assert names == list(synthetic_responses(32_000).names)
 
 
 @pytest.mark.slow
