@@ -11,11 +11,11 @@ help:  ## list the commands
 demo: $(VENV)/ready  ## the whole line on synthetic recordings, about 6 minutes on two cores
 	$(BIN)/tinyscene demo demo
 
-test: $(VENV)/ready  ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/ready  ## all tests, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/ready  ## the tests of under two minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/ready  ## style and types
 	$(BIN)/ruff check .
