@@ -7,6 +7,7 @@ neither torch nor pandas.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -790,6 +791,10 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def entry_point() -> None:
     """What the installed command runs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            # A file's name need not be text, nor a terminal know every letter.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())
 
 

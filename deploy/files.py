@@ -39,6 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the file cannot be written, for example because the disk is full.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is a folder or a device, not a file; choose another place.")
     make_folder(path.parent)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:

@@ -325,6 +325,13 @@ def test_bars():
     assert bar(1 / 60) == "▌"
 
 
+def test_bars_on_a_terminal_that_knows_ascii_alone():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    LiveView(out, SCENES).show(answer(), 0)
+    out.seek(0)
+    assert "55.0%  ################\x1b" in out.read()
+
+
 # --- the command
 
 
@@ -345,6 +352,13 @@ def test_the_command_plays_a_file_as_fast_as_it_can(model, tmp_path):
     soundfile.write(tmp_path / "long.wav", sound(60), RATE_HZ)
     done = command(tmp_path / "long.wav", "--model", model, "--fast", timeout=30)
     assert len(done.stdout.splitlines()) == 237
+
+
+def test_closed_standard_input_is_told(model):
+    line = f"{sys.executable} {tinyscene.__file__} listen - --model {model} <&-"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "standard input: is closed" in done.stderr
 
 
 def test_ctrl_c_keeps_what_was_answered(model):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -128,6 +129,19 @@ def test_table_of_the_command(model, place, capsys):
     assert float(first) >= float(second)
     assert "no.wav: there is no such file" in said.err
     assert "1 of 2 recordings could not be classified" in said.err
+
+
+def test_names_that_are_no_text_are_printed_all_the_same(model, place):
+    name = os.fsdecode(b"x\xff.wav")
+    (place / name).symlink_to(place / "a.wav")
+    write_sound(place / "a.wav", 1)
+    script = (
+        "import sys; sys.modules['soundfile'] = None; import tinyscene; tinyscene.entry_point()"
+    )
+    command = [sys.executable, "-c", script, "classify", name, "--model", str(model), "--csv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "x\\udcff.wav," in done.stdout
 
 
 def test_run_time_needs_neither_torch_nor_pandas(model, place):

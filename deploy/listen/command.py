@@ -38,6 +38,8 @@ def open_source(options: argparse.Namespace) -> Source:
     if options.format not in FORMATS:
         end = suggestion(options.format, FORMATS)
         raise InputError(f"--format: '{options.format}' is none of {', '.join(FORMATS)}{end}")
+    if sys.stdin is None:
+        raise InputError("standard input: is closed; pipe WAV or raw samples into it.")
     return open_pipe(
         sys.stdin.buffer,
         rate_hz=options.rate,

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 from deploy.listen.listener import LOWEST_DBFS, Answer
 
 BAR_CELLS = 30
-EIGHTHS = " ▏▎▍▌▋▊▉"
+FULL, EIGHTHS = "█", " ▏▎▍▌▋▊▉"
 CLEAR_LINE = "\x1b[K"
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
@@ -51,6 +51,7 @@ class LiveView:
         self._out, self._labels = out, labels
         self._width = max(map(len, labels))
         self._drawn = 0
+        self._bar = bar if _can_show(out, FULL + EIGHTHS) else plain_bar
 
     def show(self, answer: Answer, overruns: int) -> None:
         back = f"\x1b[{self._drawn}A" if self._drawn else ""
@@ -64,7 +65,7 @@ class LiveView:
         best = int(answer.probabilities.argmax())
         rows = [
             f"{BOLD if index == best else ''}{label:<{self._width}}  {probability:5.1%}  "
-            f"{bar(probability)}{PLAIN if index == best else ''}"
+            f"{self._bar(probability)}{PLAIN if index == best else ''}"
             for index, (label, probability) in enumerate(
                 zip(self._labels, answer.probabilities.tolist(), strict=True)
             )
@@ -75,7 +76,20 @@ class LiveView:
 def bar(share: float) -> str:
     """A bar of at most 30 cells for a share from 0 to 1, exact to an eighth of a cell."""
     whole, eighths = divmod(round(share * BAR_CELLS * 8), 8)
-    return "█" * whole + (EIGHTHS[eighths] if eighths else "")
+    return FULL * whole + (EIGHTHS[eighths] if eighths else "")
+
+
+def plain_bar(share: float) -> str:
+    """The same in whole cells, for terminals that know ASCII alone."""
+    return "#" * round(share * BAR_CELLS)
+
+
+def _can_show(out: TextIO, text: str) -> bool:
+    try:
+        text.encode(out.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _condition(answer: Answer) -> str:

@@ -106,6 +106,11 @@ CASES = [
         ("list.csv", "another place"),
     ),
     Case(
+        "report onto a device",
+        "bench toy.onnx --seconds 0.1 --out /dev/null",
+        ("/dev/null", "a device, not a file"),
+    ),
+    Case(
         "disk full at a report",
         "bench toy.onnx --seconds 0.1 --wave audio/0.wav --out new.json",
         ("new.json: cannot be written", "free some space"),
