@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -297,7 +298,7 @@ def classify(options: argparse.Namespace) -> int:
     from deploy.recordings import classify_files, recordings
 
     paths, model = recordings(options.files), options.model
-    outcomes = classify_files(model, paths, workers=options.workers, backend=options.backend)
+    outcomes = classify_files(model, paths, backend=options.backend)
     bad = print_outcomes(outcomes, paths, read_info(model).labels, as_csv=options.csv)
     return OVER if bad else WITHIN
 
@@ -587,7 +588,6 @@ def _add_listening_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     classifying.add_argument("files", type=Path, nargs="+", metavar="FILE", help="or folder")
     _add_classifier_options(classifying)
     classifying.add_argument("--csv", action="store_true", help="all probabilities, as CSV")
-    classifying.add_argument("--workers", type=_whole(1, MAX_WORKERS), default=1, help="processes")
 
     example = "--microphone --model MODEL.tflite"
     hearing = _verb(verbs, "listen", listen, "scenes of the last second, all the time", example)
@@ -791,8 +791,11 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def entry_point() -> None:
     """What the installed command runs."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w"))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
             # A file's name need not be text, nor a terminal know every letter.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main())
