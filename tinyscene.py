@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 1 where a check fails, 2 for bad input, 130 when stopped by Ctrl-C.
     """
-    options = build_parser().parse_args(_with_double_verbs(arguments))
-    verb: Verb = options.verb
     try:
+        options = build_parser().parse_args(_with_double_verbs(arguments))
+        verb: Verb = options.verb
         return verb(options) or WITHIN
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
@@ -153,8 +153,10 @@ def matrix(options: argparse.Namespace) -> int:
 def teach(options: argparse.Namespace) -> None:
     _keep_memory()
     from baseline.run import open_run
+    from deploy.files import require_replaceable
     from submission.pipeline import teach_from
 
+    require_replaceable(options.out)
     runs = [open_run(folder) for folder in options.runs]
     taught = teach_from(
         runs,
@@ -249,8 +251,10 @@ def bench(options: argparse.Namespace) -> None:
     _keep_memory_on_a_device()
     from deploy.bench.measure import Settings, measure
     from deploy.bench.text import format_report
-    from deploy.files import write_json
+    from deploy.files import require_replaceable, write_json
 
+    if options.out:
+        require_replaceable(options.out)
     settings = Settings(
         options.threads, options.backend, options.seconds, require_int8=options.require_int8
     )
@@ -793,7 +797,7 @@ def entry_point() -> None:
     """What the installed command runs."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             # A file's name need not be text, nor a terminal know every letter.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from deploy.errors import InputError
+from deploy.files import require_file
 from deploy.wav import STREAMED, WavReader
 
 WINDOW_SECONDS = 1
@@ -96,8 +98,7 @@ def blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
     Raises:
         InputError: as `read_audio`, when the reading comes to it.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; check the path.")
+    require_file(path)
     found = False
     try:
         for samples, rate_hz in _decoded_blocks(path, seconds):
@@ -128,14 +129,20 @@ def _decoded_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]
     except ImportError:
         yield from _wav_blocks(path, seconds)
         return
-    _require_whole(path)
-    with soundfile.SoundFile(path) as file:
-        frames, rate_hz, found = max(1, round(file.samplerate * seconds)), file.samplerate, 0
-        while len(samples := file.read(frames, dtype="float32", always_2d=True)):
-            found += len(samples)
-            yield samples.T, rate_hz
-        if found < file.frames:
-            raise ValueError(f"{found} of {file.frames} samples are there")
+    with open(path, "rb") as opened:
+        _require_whole(opened)
+        try:
+            # By descriptor: soundfile cannot open a name that is not UTF-8.
+            with soundfile.SoundFile(opened.fileno(), closefd=False) as file:
+                rate_hz, found = file.samplerate, 0
+                frames = max(1, round(rate_hz * seconds))
+                while len(samples := file.read(frames, dtype="float32", always_2d=True)):
+                    found += len(samples)
+                    yield samples.T, rate_hz
+                if found < file.frames:
+                    raise ValueError(f"{found} of {file.frames} samples are there")
+        except soundfile.LibsndfileError as error:
+            raise ValueError(error.error_string) from error  # without the descriptor's number
 
 
 def _wav_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
@@ -146,11 +153,11 @@ def _wav_blocks(path: Path, seconds: float) -> Iterator[tuple[Samples, int]]:
             yield samples, rate_hz
 
 
-def _require_whole(path: Path) -> None:
+def _require_whole(file: BinaryIO) -> None:
     # libsndfile takes a WAV file that was cut short for a shorter recording.
-    with open(path, "rb") as file:
-        head = file.read(RIFF_HEADER)
-        found = file.seek(0, os.SEEK_END)
+    head = file.read(RIFF_HEADER)
+    found = file.seek(0, os.SEEK_END)
+    file.seek(0)
     promised = int.from_bytes(head[4:8], "little") + RIFF_HEADER
     if (
         head[:4] == b"RIFF"

@@ -32,6 +32,6 @@ def _probabilities(classifier: Classifier, path: Path) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def shared_classifier(model: Path, backend: str | None = None) -> Classifier:
+def shared_classifier(model: Path) -> Classifier:
     """One classifier for a process, which has one thread of work."""
-    return Classifier(model, backend=backend)
+    return Classifier(model)

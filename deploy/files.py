@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,35 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def require_file(path: Path) -> None:
+    """Expect a regular file: pipes and devices may have no end.
+
+    Raises:
+        InputError: nothing is there, it is something else, or the name is impossible.
+    """
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: there is no such file; check the path.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason}); check the path.") from error
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "a pipe or a device"
+        raise InputError(f"{path}: is {what}, expected a file; check the path.")
+
+
+def require_replaceable(path: Path) -> None:
+    """Expect a place for a file, before long work whose result goes there.
+
+    Raises:
+        InputError: a folder or a device is there, or its folder cannot be written to.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is a folder or a device, not a file; choose another place.")
+    make_folder(path.parent)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to `path` if the block succeeds.
@@ -39,9 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the file cannot be written, for example because the disk is full.
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is a folder or a device, not a file; choose another place.")
-    make_folder(path.parent)
+    require_replaceable(path)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             temporary = Path(folder) / path.name
@@ -77,6 +105,7 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: the file is missing, unreadable or not JSON.
     """
+    require_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from os.path import isdir
 from pathlib import Path
 
 import numpy as np
 
 from deploy.audio import blocks, require_rate
 from deploy.classifier import Classifier
-from deploy.clips import shared_classifier
 from deploy.errors import InputError
 from deploy.resampling import Resampler
 from deploy.windows import SHORTEST_SECONDS, seconds
-from deploy.workers import in_parallel
 
 SUFFIXES = {".wav", ".flac"}
 """Of recordings in a folder."""
 
 BLOCK_SECONDS = 8.0
-FILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -40,23 +37,19 @@ def recordings(paths: Iterable[Path]) -> list[Path]:
     Raises:
         InputError: a folder without any.
     """
-    return [file for path in paths for file in (_in_folder(path) if path.is_dir() else [path])]
+    return [file for path in paths for file in (_in_folder(path) if isdir(path) else [path])]
 
 
 def classify_files(
-    model: Path, paths: Sequence[Path], *, workers: int = 1, backend: str | None = None
+    model: Path, paths: Sequence[Path], *, backend: str | None = None
 ) -> Iterator[Outcome]:
     """Classify many recordings, in their order; a bad one does not stop the others.
 
     Raises:
         InputError: a model that cannot be used.
     """
-    shared_classifier(model, backend)  # a bad model is told once, not for each file
-    at_once = FILES_AT_ONCE if workers > 1 else 1
-    chunks = [paths[start : start + at_once] for start in range(0, len(paths), at_once)]
-    work = partial(_outcomes, model, backend)
-    for outcomes in in_parallel(work, chunks, workers=workers, in_order=True):
-        yield from outcomes
+    classifier = Classifier(model, backend=backend)
+    return (_outcome(classifier, path) for path in paths)
 
 
 def classify_file(classifier: Classifier, path: Path) -> tuple[float, np.ndarray]:
@@ -87,14 +80,18 @@ def classify_file(classifier: Classifier, path: Path) -> tuple[float, np.ndarray
 def _resampled(path: Path, to_hz: int) -> Iterator[np.ndarray]:
     resampler = None
     for samples, rate_hz in blocks(path, BLOCK_SECONDS):
-        resampler = resampler or Resampler(require_rate(str(path), rate_hz), to_hz)
+        resampler = resampler or _resampler(path, rate_hz, to_hz)
         yield resampler.push(samples.mean(0))
     if resampler:
         yield resampler.finish()
 
 
-def _outcomes(model: Path, backend: str | None, paths: Sequence[Path]) -> list[Outcome]:
-    return [_outcome(shared_classifier(model, backend), path) for path in paths]
+def _resampler(path: Path, from_hz: int, to_hz: int) -> Resampler:
+    require_rate(str(path), from_hz)
+    try:
+        return Resampler(from_hz, to_hz)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _outcome(classifier: Classifier, path: Path) -> Outcome:

@@ -11,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -46,8 +48,10 @@ def in_parallel(
     if workers <= 1:
         yield from map(function, chunks)
         return
-    pool = ProcessPoolExecutor(workers, _context(function), initializer=_begin)
-    with _one_blas_thread():
+    context = _context(function)
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(lifeline,))
+    with _one_blas_thread(), held:
         try:
             futures = [pool.submit(function, chunk) for chunk in chunks]
             for future in futures if in_order else as_completed(futures):
@@ -57,8 +61,12 @@ def in_parallel(
                 "a worker process ended by itself, as when memory runs out or when a script of "
                 "your own lacks 'if __name__ == \"__main__\":'; try again with one worker."
             ) from error
+        except BaseException:
+            held.close()  # nobody waits for what is being done
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+            lifeline.close()
 
 
 def _context(function: Callable[..., object]) -> BaseContext:
@@ -67,7 +75,21 @@ def _context(function: Callable[..., object]) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     plain = function.func if isinstance(function, partial) else function
     context.set_forkserver_preload([plain.__module__])
+    resource_tracker.ensure_running()
+    with _without_ctrl_c():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    # What is started in here never hears it: the process that workers are forked from, while it
+    # imports, would answer with a traceback.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def abandoned() -> bool:
@@ -82,18 +104,16 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _begin() -> None:
+def _begin(lifeline: Connection) -> None:
     keep_memory(RUN_TIME_BYTES)
-    _end_with_parent()
+    _end_with(lifeline)
 
 
-def _end_with_parent() -> None:
-    # A killed parent cannot tell its workers, and their queue never closes as they all hold it.
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
+def _end_with(lifeline: Connection) -> None:
+    # Its other end is the parent's alone: it closes when the parent stops the work or is killed.
+    # The queue of the work never closes, as all workers hold it.
     def watch() -> None:
-        parent.join()
+        lifeline.poll(None)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -318,6 +320,15 @@ def test_clipping_is_shown():
     assert (
         "-30 dBFS, 20% clipped" in LiveView(io.StringIO(), SCENES).lines(answer(clipped=0.2), 0)[-1]
     )
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (30, 8), (12, 3), (1, 1)])
+def test_live_view_keeps_within_the_terminal(columns, rows):
+    view = LiveView(io.StringIO(), SCENES, lambda: os.terminal_size((columns, rows)))
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in view.lines(answer(), 0)]
+    assert max(map(len, lines)) < max(2, columns)
+    assert len(lines) <= max(2, rows - 1)
+    assert any(line.startswith("metro_station"[: columns - 1]) for line in lines)
 
 
 def test_bars():

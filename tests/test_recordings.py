@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -84,14 +85,18 @@ def test_bad_recordings_do_not_stop_the_others(model, place):
         assert str(outcome.path) in outcome.fault
 
 
-def test_workers_change_nothing_and_keep_the_order(model, place):
-    paths = [place / f"{number}.wav" for number in range(40)]
-    for number, path in enumerate(paths):
-        write_sound(path, 0.2 if number % 3 else 1.2, seed=number)
-    alone, together = (list(classify_files(model, paths, workers=n)) for n in (1, 2))
-    for a, b in zip(alone, together, strict=True):
-        assert a.path == b.path
-        np.testing.assert_array_equal(a.probabilities, b.probabilities)
+def test_names_and_files_that_stop_nothing(model, place):
+    write_sound(place / "a.wav", 1)
+    unspeakable = place / os.fsdecode(b"\xff.wav")
+    shutil.copy(place / "a.wav", unspeakable)
+    write_sound(place / "odd.wav", 1, rate_hz=44_101)
+    os.mkfifo(place / "pipe.wav")
+    paths = [place / f"{'x' * 300}.wav", unspeakable, place / "odd.wav", place / "pipe.wav"]
+    outcomes = list(classify_files(model, recordings(paths)))
+    expected = ("cannot be read", "", f"{place / 'odd.wav'}: found 44101 Hz", "is a pipe")
+    for outcome, words in zip(outcomes, expected, strict=True):
+        assert words in outcome.fault
+        assert bool(outcome.fault) == bool(words)
 
 
 def test_a_folder_stands_for_its_recordings(place):

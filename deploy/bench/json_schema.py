@@ -25,6 +25,9 @@ KEYWORDS = {
 }
 """What a schema may use."""
 
+LARGEST = 2**53
+"""Beyond it, programs do not agree on JSON's numbers (RFC 8259, section 6)."""
+
 TYPES: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "boolean": lambda value: isinstance(value, bool),
@@ -105,9 +108,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     """Python reads NaN and Infinity too, which JSON does not have."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -LARGEST <= value <= LARGEST
 
 
 def _joined(place: str, name: str) -> str:

@@ -34,7 +34,8 @@ CASES = [
         ("tflite_runtime", "pip install tflite-runtime"),
     ),
     Case("no file to hear", f"listen no.wav {MODEL}", ("no.wav", "no such file")),
-    Case("a folder to hear", f"listen audio {MODEL}", ("audio", "no such file")),
+    Case("a folder to hear", f"listen audio {MODEL}", ("audio", "is a folder, expected a file")),
+    Case("name that no file can have", f"listen {'x' * 300}.wav {MODEL}", ("cannot be read",)),
     *(
         Case(f"hop of {hop}", f"listen audio/1.wav {MODEL} --hop {hop}", ("--hop", "from 0.01 to"))
         for hop in ("0", "-1", "nan", "60", "often")

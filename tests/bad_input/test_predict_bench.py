@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,7 +165,13 @@ CASES = [
         )
     ),
     Case("one report", "bench compare a.json", ("B", "--help")),
-    Case("no report", "bench compare absent.json absent.json", ("absent.json", "cannot be read")),
+    Case("no report", "bench compare absent.json absent.json", ("absent.json", "no such file")),
+    Case(
+        "report that is a pipe",
+        "bench compare a.json a.json",
+        ("a.json: is a pipe", "expected a file"),
+        lambda place: os.mkfifo(place / "a.json"),
+    ),
     Case(
         "report that is no JSON",
         "bench compare list.csv list.csv",
