@@ -680,7 +680,8 @@ def _verb(
     summary: str,
     example: str,
 ) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    sentence = f"{summary[0].upper()}{summary[1:]}."  # capitalize() would write "c" for "C"
+    parser = verbs.add_parser(name, help=summary, description=sentence)
     parser.epilog = f"example: {parser.prog} {example}".rstrip()
     parser.set_defaults(verb=function)
     return parser

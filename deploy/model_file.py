@@ -9,6 +9,8 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from deploy.errors import InputError
 from deploy.files import read_json, write_json
 from deploy.frontend import FrontEnd, MaskDomain, Triangles
@@ -23,11 +25,21 @@ MAX_SETTING = 100_000
 """Above any number of a front end; a file with a larger one is damaged."""
 
 LOWEST = {"int": 1, "float": 0}
-LOWEST_OF = {"mean": -MAX_SETTING, "deviation": 1e-3}
+LOWEST_OF = {
+    "mean": -MAX_SETTING,
+    "deviation": 1e-3,
+    "log_offset": float(np.finfo(np.float32).tiny),  # the log-mel is computed in float32
+}
 """Of a field whose values begin elsewhere than those of its type."""
 
 MAX_WEIGHTS = 2**24
-"""Of a mel filterbank, for the same reason; the 2024 baseline's has 2**19."""
+"""Of a mel filterbank, for the same reason; the 2024 baseline's has 2**20."""
+
+MAX_SPECTRUM = 2**24
+"""Of the transforms of a second, in samples; the 2024 baseline's have 2**18."""
+
+LONGEST_SHOWN = 60
+"""Characters of a wrong value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +77,8 @@ def read_info(model: Path) -> ModelInfo:
         )
     content = read_json(path)
     try:
-        labels = tuple(str(label) for label in content["labels"])
         return ModelInfo(
-            labels,
+            _labels(content["labels"]),
             read_front_end(content["front_end"]),
             _optional_count(content, "trained_parameters"),
             _optional_count(content, "trained_macs"),
@@ -76,6 +87,29 @@ def read_info(model: Path) -> ModelInfo:
         raise InputError(
             f"{path}: does not describe labels and a front end ({error}); export the model again."
         ) from error
+
+
+def _labels(values: Any) -> tuple[str, ...]:
+    """Labels to be printed, written to CSV and to C: of printable letters, each once."""
+    if not isinstance(values, list) or not values:
+        raise TypeError(f"labels are {_shown(values)}, expected a list of words")
+    for index, label in enumerate(values):
+        if not _is_name(label):
+            raise TypeError(f"label {index} is {_shown(label)}, expected a word that can be read")
+        if label in values[:index]:
+            raise TypeError(f"label {index} is {_shown(label)}, which is there twice")
+    return tuple(values)
+
+
+def _is_name(value: Any) -> bool:
+    """Text without control characters, for it goes to terminals, and without half letters."""
+    return isinstance(value, str) and value.isprintable() and bool(value.strip())
+
+
+def _shown(value: Any) -> str:
+    """A value as ASCII, cut where it is long."""
+    text = ascii(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def read_front_end(values: dict[str, Any]) -> FrontEnd:
@@ -95,6 +129,8 @@ def read_front_end(values: dict[str, Any]) -> FrontEnd:
     fits &= front_end.pre_emphasis <= 1
     if not fits or front_end.n_mels * front_end.n_fft > MAX_WEIGHTS:
         raise TypeError("its numbers contradict each other")
+    if front_end.frames(front_end.rate_hz) * front_end.n_fft > MAX_SPECTRUM:
+        raise TypeError(f"hop_length is {front_end.hop_length}, which is too short for n_fft")
     return front_end
 
 
@@ -102,9 +138,11 @@ def _check(field: Field[Any], value: Any) -> None:
     kind = str(field.type)
     if kind in WORDS:
         if value not in WORDS[kind]:
-            raise TypeError(f"{field.name} is {value!r}, expected {' or '.join(WORDS[kind])}")
+            raise TypeError(f"{field.name} is {_shown(value)}, expected {' or '.join(WORDS[kind])}")
     elif type(value) not in KINDS[kind]:
-        raise TypeError(f"{field.name} is {value!r}, expected {kind}")
+        raise TypeError(f"{field.name} is {_shown(value)}, expected {kind}")
+    elif kind == "str" and not _is_name(value):
+        raise TypeError(f"{field.name} is {_shown(value)}, expected a word that can be read")
     elif kind in LOWEST:
         lowest = LOWEST_OF.get(field.name, LOWEST[kind])
         if not lowest <= value <= MAX_SETTING:

@@ -38,9 +38,17 @@ def decode(data: bytes, stored: SampleFormat, channels: int) -> np.ndarray:
     return _samples(data, stored).reshape(-1, channels).T
 
 
+def mixed(samples: np.ndarray) -> np.ndarray:
+    """The mean (samples,) of the channels; NaN or infinite where any of them is or it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean: np.ndarray = samples.mean(0)
+    return mean
+
+
 def _samples(data: bytes, stored: SampleFormat) -> np.ndarray:
     if stored.is_float:
-        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite
+        # A float64 beyond float32 becomes infinite, and bytes may be any kind of NaN.
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.frombuffer(data, f"<f{stored.bytes}").astype(np.float32)
     if stored.bytes == 1:  # unsigned, unlike the others
         return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128

@@ -74,13 +74,16 @@ class NetworkFile:
         size: tuple[int, int],
         stride: tuple[int, int] = (1, 1),
         *,
+        groups: int = 1,
         padding: int = SAME,
         activation: int = NONE,
         bias: bool = True,
     ) -> Tensor:
-        weights, scales = self._weights((channels, *size, x.shape[-1]), axis=0)
-        windows = _windows(x.values, size, stride, padding)
-        sums = np.einsum("nrckhw,ohwk->nrco", windows, weights * scales[:, None, None, None])
+        weights, scales = self._weights((channels, *size, x.shape[-1] // groups), axis=0)
+        windows = np.split(_windows(x.values, size, stride, padding), groups, axis=3)
+        real = np.split(weights * scales[:, None, None, None], groups)
+        parts = map(lambda part, w: np.einsum("nrckhw,ohwk->nrco", part, w), windows, real)
+        sums = np.concatenate(list(parts), axis=-1)
         options = _sliding(schema.Conv2DOptionsT(), stride, padding, activation)
         return self._weighted("CONV_2D", x, sums, (weights, scales, 0), options, bias=bias)
 
@@ -146,11 +149,21 @@ class NetworkFile:
     ) -> Tensor:
         sums = _windows(x.values, size, stride, padding).sum(axis=(-2, -1))
         counts = _windows(np.ones_like(x.values), size, stride, padding).sum(axis=(-2, -1))
-        output = self._like(x, _activated(sums / counts, activation))
-        options = _sliding(schema.Pool2DOptionsT(), stride, padding, activation)
-        options.filterHeight, options.filterWidth = size
-        self._operator("AVERAGE_POOL_2D", [x.index], output, options)
-        return output
+        values = _activated(sums / counts, activation)
+        return self._pooled("AVERAGE_POOL_2D", x, values, size, stride, padding, activation)
+
+    def max_pool(
+        self,
+        x: Tensor,
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        *,
+        padding: int = SAME,
+        activation: int = NONE,
+    ) -> Tensor:
+        windows = _windows(x.values, size, stride, padding, outside=-np.inf)
+        values = _activated(windows.max(axis=(-2, -1)), activation)
+        return self._pooled("MAX_POOL_2D", x, values, size, stride, padding, activation)
 
     def mean(self, x: Tensor, *, keep: bool = False) -> Tensor:
         axes = self._constant(np.array([1, 2], np.int32))
@@ -191,6 +204,22 @@ class NetworkFile:
         model.version, model.subgraphs, model.buffers = 3, [subgraph], self._buffers
         model.operatorCodes = [_code(kind) for kind in self._kinds]
         return model
+
+    def _pooled(
+        self,
+        kind: str,
+        x: Tensor,
+        values: np.ndarray,
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: int,
+        activation: int,
+    ) -> Tensor:
+        output = self._like(x, values)
+        options = _sliding(schema.Pool2DOptionsT(), stride, padding, activation)
+        options.filterHeight, options.filterWidth = size
+        self._operator(kind, [x.index], output, options)
+        return output
 
     def _weights(
         self, shape: tuple[int, ...], axis: int, *, one_scale: bool = False
@@ -322,9 +351,13 @@ def _activated(values: np.ndarray, activation: int) -> np.ndarray:
 
 
 def _windows(
-    values: np.ndarray, size: tuple[int, int], stride: tuple[int, int], padding: int
+    values: np.ndarray,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: int,
+    outside: float = 0.0,
 ) -> np.ndarray:
-    """(clips, rows, columns, channels, window rows, window columns), zero outside."""
+    """(clips, rows, columns, channels, window rows, window columns)."""
     if padding == SAME:
         lengths = values.shape[1:3]
         missing = [
@@ -332,7 +365,7 @@ def _windows(
             for length, extent, step in zip(lengths, size, stride, strict=True)
         ]
         margins = [(total // 2, total - total // 2) for total in missing]
-        values = np.pad(values, [(0, 0), *margins, (0, 0)])
+        values = np.pad(values, [(0, 0), *margins, (0, 0)], constant_values=outside)
     windows = np.lib.stride_tricks.sliding_window_view(values, size, axis=(1, 2))
     return windows[:, :: stride[0], :: stride[1]]
 
@@ -360,6 +393,19 @@ def single_layers(draw: Draw) -> tuple[NetworkFile, Tensor]:
     return network, draw(st.sampled_from(SINGLE_LAYERS))(draw, network, x)
 
 
+@st.composite
+def blocks_of(draw: Draw, *names: str) -> tuple[NetworkFile, Tensor]:
+    """A network of one to three blocks of these names behind a convolution of many channels."""
+    network = NetworkFile(draw(st.integers(0, 2**32 - 1)))
+    x = network.input(draw(st.integers(2, 9)), draw(st.integers(2, 9)), draw(st.integers(1, 3)))
+    x = network.convolution(x, draw(st.sampled_from([4, 6, 12, 24])), (1, 1), activation=RELU)
+    for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            x = _pad(draw, network, x)
+        x = BLOCKS[draw(st.sampled_from(names))](draw, network, x)
+    return network, x
+
+
 def _blocks_for(x: Tensor) -> Sequence[Callable[..., Tensor]]:
     return MAP_BLOCKS if len(x.shape) == 3 else VECTOR_BLOCKS
 
@@ -368,6 +414,15 @@ def _convolution(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
     size, stride, padding = _geometry(draw, x)
     return network.convolution(
         x, draw(st.integers(1, 9)), size, stride, padding=padding, **_finish(draw)
+    )
+
+
+def _grouped(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
+    size, stride, padding = _geometry(draw, x)
+    groups = draw(st.sampled_from(_divisors(x.shape[-1], 12)))
+    channels = groups * draw(st.integers(1, 5))
+    return network.convolution(
+        x, channels, size, stride, groups=groups, padding=padding, **_finish(draw)
     )
 
 
@@ -392,7 +447,7 @@ def _usual_depthwise(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
 def _padded(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
     """A pad and what slides over it, or not, and perhaps another that reads the pad too."""
     x = _pad(draw, network, x)
-    slide = st.sampled_from([_convolution, _depthwise, _average_pool])
+    slide = st.sampled_from([_convolution, _grouped, _depthwise, _average_pool, _max_pool])
     output: Tensor = draw(slide)(draw, network, x)
     if draw(st.booleans()):
         other = network.convolution(x, output.shape[-1], (1, 1))
@@ -409,6 +464,11 @@ def _pad(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
 def _average_pool(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
     size, stride, padding = _geometry(draw, x)
     return network.average_pool(x, size, stride, padding=padding, activation=draw(activations))
+
+
+def _max_pool(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
+    size, stride, padding = _geometry(draw, x)
+    return network.max_pool(x, size, stride, padding=padding, activation=draw(activations))
 
 
 def _residual(draw: Draw, network: NetworkFile, x: Tensor) -> Tensor:
@@ -499,8 +559,10 @@ def _divisors(number: int, most: int) -> list[int]:
 
 SINGLE_LAYERS = (
     _convolution,
+    _grouped,
     _depthwise,
     _average_pool,
+    _max_pool,
     _twice,
     _mean,
     _fully_connected,
@@ -511,12 +573,14 @@ SINGLE_LAYERS = (
 )
 MAP_BLOCKS = (
     _convolution,
+    _grouped,
     _pointwise,
     _depthwise,
     _usual_depthwise,
     _padded,
     _pad,
     _average_pool,
+    _max_pool,
     _residual,
     _inverted_residual,
     _pooled_residual,
@@ -529,4 +593,5 @@ MAP_BLOCKS = (
     _quantize,
     _softmax,
 )
+BLOCKS = {"max_pool": _max_pool, "grouped": _grouped}
 VECTOR_BLOCKS = (_fully_connected, _quantize, _softmax, _twice)

@@ -89,3 +89,15 @@ def test_missing_package_names_the_extra(monkeypatch, capsys):
     monkeypatch.setattr(tinyscene, "recipes", absent)
     assert tinyscene.main(["recipes"]) == 2
     assert "needs the package torch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        ("mcu", "Compile an int8 .tflite file into C."),
+        ("mcu test", "Run a C project, compare with TFLM."),
+        ("estimate", "What an Ethos-U NPU would make of it."),
+    ],
+)
+def test_a_verb_is_described_in_its_own_spelling(verb, sentence):
+    assert verbs()[(verb,)].description == sentence

@@ -403,3 +403,17 @@ def test_reader_that_has_seen_enough(model, tmp_path):
     )
     assert len(done.stdout.splitlines()) == 1
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("FLOAT_LE", "<f4"), ("FLOAT64_LE", "<f8")])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_floats_of_any_bits_are_heard_without_warnings(classifier, recwarn, name, dtype, channels):
+    bits = np.random.default_rng(0).bytes(2 * RATE_HZ * channels * np.dtype(dtype).itemsize)
+    source = piped(bits, rate_hz=RATE_HZ, sample_format=name, channels=channels)
+    listener = Listener(classifier, RATE_HZ)
+    answers = [answer for block in source.blocks(0.1) for answer in listener.hear(block)]
+    answers += listener.finish()
+    assert len(answers) == 5
+    assert all(np.isfinite(answer.probabilities).all() for answer in answers)
+    assert listener.repaired > RATE_HZ / 2
+    assert [str(warning.message) for warning in recwarn] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -181,9 +182,15 @@ def test_every_target_has_a_board(model, tmp_path, target):
 
 
 def test_earlier_project_is_replaced_whole(firmware, model):
+    content = json.loads((firmware / "project.json").read_text())
+    content["files"].append("stale.c")  # as another version may have written it
+    (firmware / "project.json").write_text(json.dumps(content))
     (firmware / "stale.c").write_text("int stale;")
+    (firmware / "build" / "host").mkdir(parents=True)
+    (firmware / "build" / "host" / "network.elf").write_text("made of it")
     write_project(model, firmware, target="generic", rounding="exact")
     assert not (firmware / "stale.c").exists()
+    assert not (firmware / "build").exists()
     assert open_project(firmware).target == "generic"
     assert [path.name for path in firmware.parent.iterdir()] == [firmware.name]
 
@@ -232,15 +239,79 @@ def test_other_labels_or_front_ends_are_refused(tmp_path, capsys):
     assert "shape" in refused(capsys, "mcu", model, "--out", tmp_path / "firmware")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"target": "z80"}', "{}"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"target": "z80"}', "{}", '{"target": []}'])
 def test_damaged_project_is_refused(firmware, capsys, text):
     (firmware / "project.json").write_text(text)
     assert "project" in refused(capsys, "mcu", "test", firmware, "--board", "host")
 
 
-def test_project_with_missing_files_is_refused(firmware, capsys):
-    (firmware / "golden" / "outputs.bin").unlink()
-    assert "generate it again" in refused(capsys, "mcu", "test", firmware, "--board", "host")
+@pytest.mark.parametrize(
+    "name", ["golden/outputs.bin", "golden/waves.bin", "golden/model.tflite.json", "model.c"]
+)
+@pytest.mark.parametrize("verb", ["test", "report"])
+def test_project_with_missing_files_is_refused(firmware, capsys, verb, name):
+    (firmware / name).write_bytes(b"")
+    assert f"{name}: is missing or empty; generate the project again" in refused(
+        capsys, "mcu", verb, firmware
+    )
+    (firmware / name).unlink()
+    assert f"{name}: is missing or empty" in refused(capsys, "mcu", verb, firmware)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["inputs.bin", "outputs.bin", "waves.bin"])
+@pytest.mark.parametrize("lost", [1, 5])
+def test_shortened_golden_file_is_refused(firmware, capsys, name, lost):
+    path = firmware / "golden" / name
+    path.write_bytes(path.read_bytes()[:-lost])
+    sentence = refused(capsys, "mcu", "test", firmware, "--board", "host")
+    assert f"golden/{name}: found" in sentence
+    assert "expected whole records" in sentence
+    assert sentence.endswith("generate the project again.")
+
+
+@needs_compiler
+def test_golden_outputs_of_fewer_inputs_are_refused(firmware, capsys):
+    path = firmware / "golden" / "outputs.bin"
+    path.write_bytes(path.read_bytes()[: -len(LABELS)])
+    sentence = refused(capsys, "mcu", "test", firmware, "--board", "host")
+    assert "found 7 records, expected 8" in sentence
+
+
+CPLUSPLUS = """\
+#include "scene.h"
+#include "frontend.h"
+#include "kernels.h"
+#include "model.h"
+#include "port.h"
+
+int main()
+{
+    int8_t logits[MODEL_OUTPUT_SIZE];
+    scene_reset();
+    scene_run(logits);
+    int8_t row[1] = {0};
+    const int8_t other[1] = {1};
+    const kernel_rescaling layer = {0, 0, 1 << 30, 1};
+    kernel_rescale_row(&layer, other, row, 1);
+    return scene_labels[0][0] == 'a' && row[0] == 1 && kernel_clamp(3, 0, 2) == 2 ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.skipif(not (shutil.which("g++") and shutil.which("cc")), reason="no g++")
+@pytest.mark.parametrize("standard", ["c++11", "c++20"])
+def test_headers_serve_cplusplus(written, tmp_path, standard):
+    sources = [*written.glob("*.c"), written / "port" / "host" / "host.c"]
+    include = [f"-I{written}", f"-I{written / 'port'}"]
+    subprocess.run(["cc", "-c", *include, *map(str, sources)], cwd=tmp_path, check=True)
+    (tmp_path / "main.cpp").write_text(CPLUSPLUS)
+    command = ["g++", f"-std={standard}", "-Wall", "-Wextra", "-pedantic-errors", "-Werror"]
+    objects = [path.name for path in tmp_path.glob("*.o")]
+    subprocess.run(
+        [*command, *include, "main.cpp", *objects, "-o", "program"], cwd=tmp_path, check=True
+    )
+    assert subprocess.run([tmp_path / "program"]).returncode == 0
 
 
 def test_missing_tools_are_named(written, capsys, monkeypatch):
@@ -259,6 +330,14 @@ def test_estimate_says_what_it_is(model, capsys, npu):
     assert found["sram_bytes"] > 1000
     assert tinyscene.main(["estimate", str(model), "--npu", npu]) == 0
     assert "not a measurement" in capsys.readouterr().out
+
+
+def test_estimate_of_a_file_whose_name_is_no_text(model, tmp_path, capsys):
+    pytest.importorskip("ethosu.vela")
+    odd = shutil.copy(model, os.fsencode(tmp_path) + b"/od\xff.tflite")
+    arguments = ["estimate", os.fsdecode(odd), "--npu", "ethos-u55-128", "--json"]
+    assert tinyscene.main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["cycles"] > 0
 
 
 def test_unknown_npu_is_refused(model, capsys):

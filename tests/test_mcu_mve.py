@@ -188,7 +188,7 @@ class Cases:
         memory = np.full(means.size + 2 * SLACK, UNTOUCHED, np.int8)
         memory[SLACK : SLACK + means.size] = np.clip(means, minimum, maximum).reshape(-1)
         text = _row_arrays(values) + (
-            "static const struct kernel_average_pool layer_INDEX = {\n"
+            "static const struct kernel_pool layer_INDEX = {\n"
             f"    .columns = {columns}, .column_stride = {stride}, .left = {margin},\n"
             f"    .in_columns = {width - margin}, .out_columns = {out_columns},\n"
             f"    .channels = {channels}, .margin_counts = {str(counts).lower()}, "

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
-from mcu_networks import NetworkFile, Tensor, networks, single_layers, write
+from mcu_networks import NetworkFile, Tensor, blocks_of, networks, single_layers, write
 
 from deploy.errors import InputError
 from deploy.mcu import emulator, toolchain
@@ -104,6 +104,13 @@ def test_a_window_that_meets_only_margin(tmp_path):
     inputs = random_inputs((network, y), plan.network)
     outputs = host_outputs(tmp_path, inputs, *SANITIZERS)
     assert (outputs == outputs[0]).all()
+
+
+@needs_compiler
+@settings(FEW, max_examples=10)
+@given(blocks_of("max_pool", "grouped"))
+def test_pools_and_groups_equal_tflm_under_sanitizers(drawn):
+    check_equals_tflm(drawn, *SANITIZERS)
 
 
 @pytest.mark.slow

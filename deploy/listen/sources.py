@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.audio import blocks, require_rate
 from deploy.errors import InputError
-from deploy.pcm import FORMATS, decode
+from deploy.pcm import FORMATS, decode, mixed
 from deploy.wav import WavError, WavReader
 
 STANDARD_INPUT = "standard input"
@@ -53,7 +53,7 @@ class FileSource:
             heard += samples.shape[1]
             if self._in_real_time:
                 time.sleep(max(0.0, started + heard / self.rate_hz - time.monotonic()))
-            yield samples.mean(0)
+            yield mixed(samples)
 
 
 class WavStream:
@@ -74,7 +74,7 @@ class WavStream:
     def blocks(self, seconds: float) -> Iterator[np.ndarray]:
         frames = max(1, round(self.rate_hz * seconds))
         while (samples := self._ask(lambda: self._reader.read(frames))).shape[1]:
-            yield samples.mean(0)
+            yield mixed(samples)
 
     def _ask(self, action):  # type: ignore[no-untyped-def]
         try:
@@ -101,7 +101,7 @@ class RawStream:
         wanted = max(1, round(self.rate_hz * seconds)) * frame_bytes
         while data := self._stream.read(wanted):
             whole = len(data) - len(data) % frame_bytes  # the last sample may be cut in two
-            yield decode(data[:whole], self._stored, self._channels).mean(0)
+            yield mixed(decode(data[:whole], self._stored, self._channels))
 
 
 def open_pipe(

@@ -139,17 +139,25 @@ def board(name: str) -> Board:
     )
 
 
+def board_files() -> dict[str, str]:
+    """Texts of port/<board>/board.h, board.ld and flags of each board, by their place."""
+    texts = {}
+    for known in BOARDS:
+        folder = f"port/{known.name}"
+        texts[f"{folder}/board.h"] = board_header(known)
+        texts[f"{folder}/board.ld"] = linker_script(known)
+        texts[f"{folder}/flags"] = " ".join(known.flags) + "\n"
+    return texts
+
+
 def write_board_files(project: Path) -> None:
-    """Write port/<board>/board.h, board.ld and flags of each board into a generated project.
+    """Write the files of all boards into a generated project.
 
     Raises:
         InputError: a file cannot be written.
     """
-    for known in BOARDS:
-        folder = project / "port" / known.name
-        write_text(folder / "board.h", board_header(known))
-        write_text(folder / "board.ld", linker_script(known))
-        write_text(folder / "flags", " ".join(known.flags) + "\n")
+    for name, text in board_files().items():
+        write_text(project / name, text)
 
 
 def board_header(known: Board) -> str:

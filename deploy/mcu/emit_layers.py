@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.mcu import network as net
 from deploy.mcu.c_text import c_comment
+from deploy.mcu.emit_weights import part_name
 from deploy.mcu.plan import Plan, Rows
 from deploy.mcu.steps import Step
 
@@ -68,12 +69,14 @@ def _input_function(plan: Plan, step: Step) -> str:
 
 
 def _convolution(plan: Plan, step: Step, layer: net.Convolution) -> tuple[str, str]:
+    if layer.groups > 1:
+        return _grouped_convolution(plan, step, layer)
     source = plan.rows[step.inputs[0]]
     name = f"layer_{layer.index}"
     run = layer.window.columns * source.tensor.channels
     numbers = (
         f"static const struct kernel_convolution {name}_numbers = {{\n"
-        f"{_output(plan, step, layer)}"
+        f"{_output(plan, layer, name)}"
         f"    .weights = {name}_weights, .depth = {layer.window.rows * run},\n"
         f"    .rows = {layer.window.rows}, .run = {run}, "
         f".step = {layer.window.column_stride * source.tensor.channels},\n}};\n"
@@ -82,13 +85,42 @@ def _convolution(plan: Plan, step: Step, layer: net.Convolution) -> tuple[str, s
     return numbers, _window(plan, step) + call
 
 
+def _grouped_convolution(plan: Plan, step: Step, layer: net.Convolution) -> tuple[str, str]:
+    """A kernel's call for each group, to which each column of the window is a row of its own.
+
+    Only a column's channels of a group stand side by side.
+    """
+    source, window = plan.rows[step.inputs[0]].tensor, layer.window
+    name, places = f"layer_{layer.index}", window.rows * window.columns
+    run = layer.weights.shape[-1]
+    parts = "".join(
+        f"{{\n{_output(plan, part, part_name(layer, group))}"
+        f"    .weights = {part_name(layer, group)}_weights, .depth = {places * run},\n"
+        f"    .rows = {places}, .run = {run}, "
+        f".step = {window.column_stride * source.channels},\n}},\n"
+        for group, part in enumerate(layer.parts())
+    )
+    numbers = f"static const struct kernel_convolution {name}_numbers[{layer.groups}] = {{\n"
+    apart = len(layer.weights) // layer.groups * _output_strides(plan, layer)[0]
+    return f"{numbers}{parts}}};\n", (
+        f"{_window(plan, step)}"
+        f"const int8_t *places[{places}];\n"
+        f"int8_t *const values = {_target(plan, step)};\n"
+        f"for (int group = 0; group < {layer.groups}; group++) {{\n"
+        f"    take_group(window, {window.rows}, {window.columns}, {source.channels}, "
+        f"group * {run}, places);\n"
+        f"    kernel_convolution(&{name}_numbers[group], places, values + group * {apart});\n"
+        "}\n"
+    )
+
+
 def _depthwise(plan: Plan, step: Step, layer: net.Depthwise) -> tuple[str, str]:
     source = plan.rows[step.inputs[0]]
     name = f"layer_{layer.index}"
     channel, column = _strides(source)
     numbers = (
         f"static const struct kernel_depthwise {name}_numbers = {{\n"
-        f"{_output(plan, step, layer)}"
+        f"{_output(plan, layer, name)}"
         f"    .weights = {name}_weights, .rows = {layer.window.rows}, "
         f".columns = {layer.window.columns},\n"
         f"    .multiplier = {layer.multiplier}, .step = {layer.window.column_stride * column},\n"
@@ -99,12 +131,20 @@ def _depthwise(plan: Plan, step: Step, layer: net.Depthwise) -> tuple[str, str]:
 
 
 def _average_pool(plan: Plan, step: Step, layer: net.AveragePool) -> tuple[str, str]:
+    return _pool(plan, step, layer, "kernel_average_pool")
+
+
+def _max_pool(plan: Plan, step: Step, layer: net.MaxPool) -> tuple[str, str]:
+    return _pool(plan, step, layer, "kernel_max_pool")
+
+
+def _pool(plan: Plan, step: Step, layer: net.Pool, kernel: str) -> tuple[str, str]:
     source = plan.rows[step.inputs[0]].tensor
     output = plan.network.tensors[layer.output]
     window = layer.window
     name = f"layer_{layer.index}"
     numbers = (
-        f"static const struct kernel_average_pool {name}_numbers = {{\n"
+        f"static const struct kernel_pool {name}_numbers = {{\n"
         f"    .columns = {window.columns}, .column_stride = {window.column_stride},\n"
         f"    .in_columns = {source.columns}, .left = {window.left},\n"
         f"    .channels = {source.channels}, .out_columns = {output.columns},\n"
@@ -113,9 +153,7 @@ def _average_pool(plan: Plan, step: Step, layer: net.AveragePool) -> tuple[str, 
     )
     body = _window(plan, step)
     count = "count" if not layer.margin_counts else str(window.rows)
-    return numbers, body + (
-        f"kernel_average_pool(&{name}_numbers, window, {count}, {_target(plan, step)});\n"
-    )
+    return numbers, body + (f"{kernel}(&{name}_numbers, window, {count}, {_target(plan, step)});\n")
 
 
 def _pad(plan: Plan, step: Step, layer: net.Pad) -> tuple[str, str]:
@@ -215,6 +253,7 @@ EMITTERS: dict[type, Callable[[Plan, Step, Any], tuple[str, str]]] = {
     net.Convolution: _convolution,
     net.Depthwise: _depthwise,
     net.AveragePool: _average_pool,
+    net.MaxPool: _max_pool,
     net.Pad: _pad,
     net.Add: _add,
     net.Mean: _mean,
@@ -246,24 +285,28 @@ def _rescaling(
     )
 
 
-def _output(plan: Plan, step: Step, layer: net.Convolution | net.Depthwise) -> str:
-    """The kernel_output of a layer."""
-    name = f"layer_{layer.index}"
+def _output(plan: Plan, layer: net.Convolution | net.Depthwise, name: str) -> str:
+    """The kernel_output of a layer, or of a group of its channels."""
     rescaling = layer.rescaling
     tensor = plan.network.tensors[layer.output]
-    rows = plan.rows.get(layer.output)
-    channel, column = _strides(rows) if rows else (1, tensor.channels)
+    channel, column = _output_strides(plan, layer)
     return (
         "    .output = {\n"
         f"        .numbers = {name}_scales, .zero_point = {rescaling.zero_point},\n"
         f"        .minimum = {rescaling.minimum}, .maximum = {rescaling.maximum},\n"
-        f"        .channels = {tensor.channels}, .columns = {tensor.columns},\n"
+        f"        .channels = {len(layer.bias)}, .columns = {tensor.columns},\n"
         f"        .channel_stride = {channel}, .column_stride = {column},\n    }},\n"
     )
 
 
-def _limits(layer: net.Add | net.AveragePool) -> str:
+def _limits(layer: net.Add | net.Pool) -> str:
     return f"    .minimum = {layer.minimum}, .maximum = {layer.maximum},\n"
+
+
+def _output_strides(plan: Plan, layer: net.Layer) -> tuple[int, int]:
+    """As `_strides`, of what a layer writes."""
+    rows = plan.rows.get(layer.output)
+    return _strides(rows) if rows else (1, plan.network.tensors[layer.output].channels)
 
 
 def _strides(rows: Rows) -> tuple[int, int]:
@@ -278,7 +321,7 @@ def _window(plan: Plan, step: Step) -> str:
     first = _offset_of_row("row", window)
     skipped = (rows.left - window.left) * _strides(rows)[1]
     name = ring_name(rows.tensor.index)
-    if isinstance(step.layer, net.AveragePool) and not step.layer.margin_counts:
+    if isinstance(step.layer, net.Pool) and not step.layer.margin_counts:
         take = f"const int count = take_rows(&{name}, {first}, {window.rows}, {skipped}, window);\n"
     else:
         take = f"take_window(&{name}, {first}, {window.rows}, {skipped}, window);\n"

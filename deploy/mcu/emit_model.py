@@ -9,6 +9,7 @@ from deploy.mcu.c_text import c_comment
 from deploy.mcu.emit_layers import ring, ring_name, step_function, step_name
 from deploy.mcu.loops import Loop, as_loops
 from deploy.mcu.plan import Plan
+from deploy.mcu.steps import Step
 
 SLACK_BYTES = 16
 """KERNEL_SLACK of kernels.h: what a kernel may read past the end of a buffer."""
@@ -46,6 +47,11 @@ union model_memory {{
     float floats[MODEL_ARENA_BYTES / 4];
     uint64_t aligned;
 }};
+
+#if defined(__cplusplus)
+extern "C" {{
+#endif
+
 extern union model_memory model_arena;
 
 /* Writes one row of the input, [columns][channels], to `values`. */
@@ -64,6 +70,10 @@ void model_layer_end(int layer);
 /* By layer. */
 extern const char *const model_layer_names[MODEL_LAYERS];
 extern const uint32_t model_layer_macs[MODEL_LAYERS];
+#endif
+
+#if defined(__cplusplus)
+}}
 #endif
 
 #endif
@@ -128,6 +138,20 @@ static inline int take_rows(const struct ring *ring, int first, int rows, int sk
         }
     }
     return count;
+}
+"""
+
+TAKE_GROUP = """\
+
+/* Each column of a window of [rows][columns][channels] by itself, from channel `first` on. */
+static inline void take_group(const int8_t *const *window, int rows, int columns, int channels,
+                              int first, const int8_t **places)
+{
+    for (int row = 0; row < rows; row++) {
+        for (int column = 0; column < columns; column++) {
+            *places++ = window[row] + column * channels + first;
+        }
+    }
 }
 """
 
@@ -211,6 +235,7 @@ def model_source(plan: Plan) -> str:
     parts = [
         START.replace("STEPS", str(len(plan.steps))),
         TAKE_ROWS if any(map(_leaves_margin_out, plan.steps)) else "",
+        TAKE_GROUP if any(map(_is_grouped, plan.steps)) else "",
         COPY_VALUES if net.Reshape in layers else "",
         "\n",
         *(ring(plan, rows) for rows in plan.rows.values()),
@@ -227,9 +252,12 @@ def model_source(plan: Plan) -> str:
     return "".join(parts)
 
 
-def _leaves_margin_out(step: object) -> bool:
-    layer = getattr(step, "layer", None)
-    return isinstance(layer, net.AveragePool) and not layer.margin_counts
+def _leaves_margin_out(step: Step) -> bool:
+    return isinstance(step.layer, net.Pool) and not step.layer.margin_counts
+
+
+def _is_grouped(step: Step) -> bool:
+    return isinstance(step.layer, net.Convolution) and step.layer.groups > 1
 
 
 def _fill_margins(plan: Plan) -> Iterable[str]:

@@ -40,9 +40,20 @@ def weights_header(plan: Plan) -> str:
 def _arrays(plan: Plan, order: Order) -> str:
     texts = []
     for step in plan.steps:
-        if isinstance(step.layer, net.Convolution | net.Depthwise):
-            constants = order(step.layer, plan.rows[step.inputs[0]])
-            name = f"layer_{step.layer.index}"
+        for name, part in _parts(step.layer):
+            constants = order(part, plan.rows[step.inputs[0]])
             texts.append(c_array(f"{name}_weights", constants.weights))
             texts.append(c_array(f"{name}_scales", constants.numbers))
     return "\n".join(texts)
+
+
+def _parts(layer: net.Layer | None) -> list[tuple[str, net.Convolution | net.Depthwise]]:
+    """What a kernel computes at a time of a layer with weights, by its name in C."""
+    if isinstance(layer, net.Convolution):
+        return [(part_name(layer, group), part) for group, part in enumerate(layer.parts())]
+    return [(f"layer_{layer.index}", layer)] if isinstance(layer, net.Depthwise) else []
+
+
+def part_name(layer: net.Convolution, group: int) -> str:
+    """The C name of a group's constants, or, where there is but one group, of the layer's."""
+    return f"layer_{layer.index}" + (f"_group_{group}" if layer.groups > 1 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ NPUS = ("ethos-u55-128", "ethos-u65-256", "ethos-u85-256")
 """Processors by Vela's name: family, and MACs per cycle."""
 
 TIMEOUT_S = 300
+
+PLAIN_NAME = "model.tflite"
+"""Under which Vela gets a file: it writes names as text, which those of files need not be."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,17 @@ def estimate(model: Path, npu: str) -> Estimate:
 
 
 def _run_vela(model: Path, npu: str, folder: Path) -> str:
-    command = [sys.executable, "-m", "ethosu.vela", str(model.resolve())]
+    shutil.copyfile(model, folder / PLAIN_NAME)
+    command = [sys.executable, "-m", "ethosu.vela", PLAIN_NAME]
     command += ["--accelerator-config", npu, "--output-dir", str(folder)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=folder, timeout=TIMEOUT_S
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=folder,
+            timeout=TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"{model}: ethos-u-vela gave no answer in {TIMEOUT_S} s.") from error

@@ -6,7 +6,7 @@ row of one column. For audio a row is a mel and a column is a frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Rescaling:
     minimum: int
     maximum: int
 
+    def of(self, channels: slice) -> Rescaling:
+        """That of some channels."""
+        return replace(self, multiplier=self.multiplier[channels], shift=self.shift[channels])
+
 
 @dataclass(frozen=True)
 class Window:
@@ -69,14 +73,33 @@ class Layer:
 
 @dataclass(frozen=True)
 class Convolution(Layer):
-    """A convolution of all channels, or a fully connected layer, whose window is all its input."""
+    """A convolution of all channels, or a fully connected layer, whose window is all its input.
+
+    In groups, each piece of the output channels reads its own piece of the input's.
+    """
 
     window: Window
     weights: np.ndarray
-    """int8 (out_channels, rows, columns, in_channels)."""
+    """int8 (out_channels, rows, columns, in_channels of a group)."""
     bias: np.ndarray
     """int32 (out_channels,), the input's zero point not yet folded in."""
     rescaling: Rescaling
+    groups: int = 1
+
+    def parts(self) -> list[Convolution]:
+        """The convolution of each group by itself."""
+        count = len(self.weights) // self.groups
+        pieces = [slice(first, first + count) for first in range(0, len(self.weights), count)]
+        return [
+            replace(
+                self,
+                weights=self.weights[piece],
+                bias=self.bias[piece],
+                rescaling=self.rescaling.of(piece),
+                groups=1,
+            )
+            for piece in pieces
+        ]
 
 
 @dataclass(frozen=True)
@@ -100,14 +123,24 @@ class Pad(Layer):
 
 
 @dataclass(frozen=True)
-class AveragePool(Layer):
-    """Rounded mean of a window."""
+class Pool(Layer):
+    """One value of a window, of each channel by itself, then clamped."""
 
     window: Window
     margin_counts: bool
-    """Whether the margin takes part, as values of the zero point, or is left out of the mean."""
+    """Whether the margin takes part, as values of the zero point, or is left out."""
     minimum: int
     maximum: int
+
+
+@dataclass(frozen=True)
+class AveragePool(Pool):
+    """Rounded mean of a window."""
+
+
+@dataclass(frozen=True)
+class MaxPool(Pool):
+    """Largest value of a window."""
 
 
 @dataclass(frozen=True)

@@ -137,16 +137,16 @@ def _convolution(context: Context, place: Place, options: Any) -> net.Convolutio
     weights = context.constant(place, 1, "INT8")
     _expect_no_dilation(context, place, options)
     out_channels, rows, columns, in_channels = _weight_shape(context, place, weights)
-    if in_channels != source.channels or out_channels != output.channels:
+    groups, rest = divmod(source.channels, in_channels)
+    if rest or groups == 0 or out_channels % groups or out_channels != output.channels:
         _wrong_weights(context, place, weights, source, output)
     window = _window(context, place, options, (rows, columns))
     scales = _weight_scales(context, place, axis=0, channels=out_channels)
     bias = _bias(context, place, out_channels)
     rescaling = _rescaling(source, scales, output, options)
     _check_sums(context, place, weights.reshape(out_channels, -1), bias, rescaling)
-    return net.Convolution(
-        place.index, place.kind, place.inputs[:1], place.output, window, weights, bias, rescaling
-    )
+    head = (place.index, place.kind, place.inputs[:1], place.output, window)
+    return net.Convolution(*head, weights, bias, rescaling, groups)
 
 
 def _fully_connected(context: Context, place: Place, options: Any) -> net.Convolution:
@@ -201,6 +201,15 @@ def _pad(context: Context, place: Place, options: Any) -> net.Pad:
 
 
 def _average_pool(context: Context, place: Place, options: Any) -> net.AveragePool:
+    return net.AveragePool(*_pool(context, place, options))
+
+
+def _max_pool(context: Context, place: Place, options: Any) -> net.MaxPool:
+    return net.MaxPool(*_pool(context, place, options))
+
+
+def _pool(context: Context, place: Place, options: Any) -> tuple[Any, ...]:
+    """The fields of a `net.Pool`, in their order."""
     source, output = _ends(context, place)
     _expect_same_scale(context, place, source, output)
     window = _window(context, place, options, (options.filterHeight, options.filterWidth))
@@ -208,7 +217,7 @@ def _average_pool(context: Context, place: Place, options: Any) -> net.AveragePo
         _wrong_sizes(context, place, output, (output.rows, output.columns, source.channels))
     minimum, maximum = _limits(output, options)
     head = (place.index, place.kind, place.inputs, place.output)
-    return net.AveragePool(*head, window, False, minimum, maximum)
+    return (*head, window, False, minimum, maximum)
 
 
 def _add(context: Context, place: Place, options: Any) -> net.Add:
@@ -290,6 +299,7 @@ READERS: dict[str, Callable[[Context, Place, Any], net.Layer]] = {
     "PAD": _pad,
     "ADD": _add,
     "AVERAGE_POOL_2D": _average_pool,
+    "MAX_POOL_2D": _max_pool,
     "MEAN": _mean,
     "RESHAPE": _reshape,
     "QUANTIZE": _requantize,

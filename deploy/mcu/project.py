@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import InputError, suggestion
-from deploy.files import make_folder, read_json, write_json
-from deploy.mcu.boards import write_board_files
+from deploy.files import read_json
+from deploy.folders import replacing_folder
+from deploy.mcu.boards import board_files
 from deploy.mcu.emit_model import model_header, model_source
 from deploy.mcu.emit_weights import weights_header
 from deploy.mcu.front_end_tables import front_end_header, map_columns, scratch_bytes
 from deploy.mcu.golden import golden_inputs, golden_waves
 from deploy.mcu.network import Network
+from deploy.mcu.own_folder import replaceable
 from deploy.mcu.plan import Plan, make_plan
 from deploy.mcu.project_readme import project_readme
 from deploy.mcu.reader import read_network
@@ -83,23 +83,22 @@ def write_project(model: Path, folder: Path, *, target: str, rounding: str) -> P
     """
     if target not in TARGETS:
         raise InputError(f"--target {target}: is unknown{suggestion(target, TARGETS)}")
-    _expect_own_folder(folder)
+    place = replaceable(folder, _files_written)
     network = read_network(model)
     info = read_info(model) if info_file(model).is_file() else None
     plan = make_plan(network)
     texts = _emitted(plan, info, fast_rounding=rounding == "fast")
     texts["README.md"] = project_readme(plan, info, target, rounding)
-    make_folder(folder.parent)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        whole = Path(temporary) / folder.name
-        _copy_c_files(whole, with_front_end=info is not None)
-        for name, text in texts.items():
-            (whole / name).write_text(text, encoding="utf-8", newline="\n")
-        write_board_files(whole)
-        _set_board(whole, TARGETS[target])
-        _write_golden(whole, model, network, info)
-        write_json(whole / DESCRIPTION, _description(model, plan, info, target, rounding))
-        _move(whole, folder)
+    files = _c_files(TARGETS[target], with_front_end=info is not None)
+    files |= {name: text.encode() for name, text in (texts | board_files()).items()}
+    files |= _golden(model, network, info)
+    description = _description(model, plan, info, target, rounding)
+    description["files"] = sorted([*files, DESCRIPTION])
+    files[DESCRIPTION] = (json.dumps(description, indent=2) + "\n").encode()
+    with replacing_folder(place) as whole:
+        for name, content in files.items():
+            (whole / name).parent.mkdir(parents=True, exist_ok=True)
+            (whole / name).write_bytes(content)
     return plan
 
 
@@ -113,25 +112,51 @@ def open_project(folder: Path) -> Project:
     if not path.is_file():
         raise InputError(f"{folder}: is no generated project; run: tinyscene mcu MODEL --out DIR")
     content = read_json(path)
-    try:
-        project = Project(
-            folder, content["target"], content["rounding"], content["front_end"] is not None
+    if not _is_description(content):
+        raise InputError(f"{path}: describes no generated project; generate it again.")
+    for name in content["files"]:
+        if not (folder / name).is_file() or not (folder / name).stat().st_size:
+            raise InputError(f"{folder / name}: is missing or empty; generate the project again.")
+    return Project(folder, content["target"], content["rounding"], content["front_end"] is not None)
+
+
+def read_records(path: Path, dtype: type[np.int8 | np.int16], size: int) -> np.ndarray:
+    """The records (records, size) of a golden file.
+
+    Raises:
+        InputError: it does not hold whole records.
+    """
+    record_bytes = size * np.dtype(dtype).itemsize
+    content = path.read_bytes()
+    if not content or len(content) % record_bytes:
+        raise InputError(
+            f"{path}: found {len(content):,} bytes, expected whole records of {record_bytes:,}; "
+            "generate the project again."
         )
-        known = project.target in TARGETS
-    except (KeyError, TypeError):
-        known = False
-    missing = [name for name in (MODEL, INPUTS, OUTPUTS) if not (folder / name).is_file()]
-    if not known or missing:
-        raise InputError(f"{folder}: is not a whole project; generate it again.")
-    return project
+    return np.frombuffer(content, dtype).reshape(-1, size)
 
 
-def _expect_own_folder(folder: Path) -> None:
-    """An earlier project may be replaced, nothing else."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file, expected a folder to write; choose another.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
-        raise InputError(f"{folder}: holds other files; choose an empty folder.")
+def _files_written(folder: Path) -> list[str]:
+    """The files that the project in a folder was written with; none where there is no project."""
+    try:
+        content = read_json(folder / DESCRIPTION)
+    except InputError:
+        return []
+    return list(content["files"]) if _is_description(content) else []
+
+
+def _is_description(content: Any) -> bool:
+    """Whether the content of a JSON file is what `write_project` writes."""
+    return (
+        isinstance(content, dict)
+        and content.get("target") in tuple(TARGETS)
+        and content.get("rounding") in ("exact", "fast")
+        and isinstance(content.get("front_end", 0), str | None)
+        and isinstance(content.get("files"), list)
+        and all(isinstance(name, str) for name in content["files"])
+        and {DESCRIPTION, MODEL, INPUTS, OUTPUTS} <= set(content["files"])
+        and (content["front_end"] is None or WAVES in content["files"])
+    )
 
 
 def _emitted(plan: Plan, info: ModelInfo | None, *, fast_rounding: bool) -> dict[str, str]:
@@ -158,31 +183,31 @@ def _front_end_tables(network: Network, info: ModelInfo) -> str:
     return front_end_header(info.front_end, source.scale, source.zero_point, columns, info.labels)
 
 
-def _copy_c_files(folder: Path, *, with_front_end: bool) -> None:
-    shutil.copytree(C_FILES, folder)
-    if not with_front_end:
-        for name in FRONT_END_FILES:
-            (folder / name).unlink()
-
-
-def _set_board(folder: Path, board: str) -> None:
+def _c_files(board: str, *, with_front_end: bool) -> dict[str, bytes]:
+    """The files that do not depend on the network, by their place."""
+    left_out = () if with_front_end else FRONT_END_FILES
+    files = {
+        path.relative_to(C_FILES).as_posix(): path.read_bytes()
+        for path in C_FILES.rglob("*")
+        if path.is_file()
+    }
     for name in ("Makefile", "CMakeLists.txt"):
-        path = folder / name
-        path.write_text(path.read_text().replace("@BOARD@", board))
+        files[name] = files[name].replace(b"@BOARD@", board.encode())
+    return {name: content for name, content in files.items() if name not in left_out}
 
 
-def _write_golden(folder: Path, model: Path, network: Network, info: ModelInfo | None) -> None:
-    """Inputs, and what others make of them."""
-    (folder / "golden").mkdir()
-    shutil.copy(model, folder / MODEL)
+def _golden(model: Path, network: Network, info: ModelInfo | None) -> dict[str, bytes]:
+    """Inputs, and what others make of them, by their place."""
     inputs = golden_inputs(network)
-    (folder / INPUTS).write_bytes(inputs.tobytes())
-    outputs = _golden_outputs(model, network, inputs)
-    (folder / OUTPUTS).write_bytes(outputs.tobytes())
+    files = {
+        MODEL: model.read_bytes(),
+        INPUTS: inputs.tobytes(),
+        OUTPUTS: _golden_outputs(model, network, inputs).tobytes(),
+    }
     if info:
-        shutil.copy(info_file(model), folder / f"{MODEL}.json")
-        waves = golden_waves(info.front_end)
-        (folder / WAVES).write_bytes(waves.astype(np.int16).tobytes())
+        files[f"{MODEL}.json"] = info_file(model).read_bytes()
+        files[WAVES] = golden_waves(info.front_end).astype(np.int16).tobytes()
+    return files
 
 
 def _golden_outputs(model: Path, network: Network, inputs: np.ndarray) -> np.ndarray:
@@ -204,11 +229,3 @@ def _description(
         "front_end": info.front_end.name if info else None,
         "arena_bytes": plan.arena_bytes,
     }
-
-
-def _move(whole: Path, folder: Path) -> None:
-    """Put the project in its place; an earlier one goes away only when this one is complete."""
-    earlier = whole.with_name("earlier")
-    if folder.exists():
-        os.replace(folder, earlier)
-    os.replace(whole, folder)

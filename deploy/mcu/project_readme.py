@@ -43,8 +43,8 @@ BOARD = """\
 ## On your board
 
 Add every `.c` file of this folder (not those of `programs/` and `port/`) to your project, with
-`-O2` and the flags of the processor. A second of sound is {hop_count} columns of {hop} samples at
-{rate:,} Hz:
+`-O2` and the flags of the processor; C++ may include the headers. A second of sound is
+{hop_count} columns of {hop} samples at {rate:,} Hz:
 
 ```c
 #include "scene.h"

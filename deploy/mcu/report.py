@@ -13,8 +13,9 @@ from deploy.files import write_bytes
 from deploy.mcu.elf import sizes
 from deploy.mcu.machines import EmulatedBoard
 from deploy.mcu.network import macs
-from deploy.mcu.project import INPUTS, WAVES, Project
+from deploy.mcu.project import INPUTS, WAVES, Project, read_records
 from deploy.mcu.reader import read_network
+from deploy.model_file import read_info
 from deploy.table import format_table
 
 
@@ -59,14 +60,17 @@ def measure(project: Project, machine: EmulatedBoard) -> Cost:
     network = read_network(project.model)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        first = (project.folder / INPUTS).read_bytes()[: network.tensors[network.input].size]
-        write_bytes(folder / "inputs.bin", first)
+        size = network.tensors[network.input].size
+        inputs = read_records(project.folder / INPUTS, np.int8, size)
+        write_bytes(folder / "inputs.bin", inputs[0].tobytes())
         program = machine.build(project, "network", folder)
         machine.run(program, folder)
         (network_count,) = _counts(folder / "counts.bin")
         front_end_count = None
         if project.has_front_end:
-            write_bytes(folder / "waves.bin", (project.folder / WAVES).read_bytes())
+            rate_hz = read_info(project.model).front_end.rate_hz
+            waves = read_records(project.folder / WAVES, np.int16, rate_hz)
+            write_bytes(folder / "waves.bin", waves.tobytes())
             program = machine.build(project, "waves", folder)
             machine.run(program, folder)
             front_end_count = _counts(folder / "counts.bin")[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from deploy.mcu import network as net
 
-SLIDING = (net.Convolution, net.Depthwise, net.AveragePool)
+SLIDING = (net.Convolution, net.Depthwise, net.Pool)
 """Layers that see the margins of their input as they slide over it, so need no padded copy."""
 
 
@@ -34,7 +34,7 @@ class Step:
 
     def reads_outside(self) -> bool:
         """Whether its window takes in rows that are not there."""
-        if isinstance(self.layer, net.AveragePool) and not self.layer.margin_counts:
+        if isinstance(self.layer, net.Pool) and not self.layer.margin_counts:
             return False
         return isinstance(self.layer, SLIDING) and (self.window.top > 0 or self.window.bottom > 0)
 
@@ -82,8 +82,8 @@ def _step(network: net.Network, layer: net.Layer, layers: dict[int, net.Layer]) 
 
 
 def _may_take_over(layer: net.Layer) -> bool:
-    """A mean that leaves its own margin out cannot count another one."""
-    if not isinstance(layer, net.AveragePool):
+    """A pool that leaves its own margin out cannot count another one."""
+    if not isinstance(layer, net.Pool):
         return True
     window = layer.window
     return not any((window.top, window.left, window.bottom, window.right))
@@ -100,6 +100,6 @@ def _padded(layer: net.Layer, pad: net.Pad) -> net.Layer:
         bottom=own.bottom + more.bottom,
         right=own.right + more.right,
     )
-    if isinstance(layer, net.AveragePool):
+    if isinstance(layer, net.Pool):
         return replace(layer, window=window, margin_counts=True)
     return replace(layer, window=window)

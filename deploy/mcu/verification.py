@@ -13,7 +13,7 @@ from deploy.files import write_bytes
 from deploy.interpreters import quantize
 from deploy.mcu.machines import Machine
 from deploy.mcu.network import Network, Tensor
-from deploy.mcu.project import INPUTS, OUTPUTS, WAVES, Project
+from deploy.mcu.project import INPUTS, OUTPUTS, WAVES, Project, read_records
 from deploy.mcu.reader import read_network
 from deploy.mcu.reference import ENGINES, EngineMissingError, reference_outputs
 from deploy.model_file import ModelInfo, read_info
@@ -41,11 +41,8 @@ def verify(project: Project, machine: Machine) -> list[Check]:
         InputError: no compiler or emulator, a program that does not build or does not end.
     """
     network = read_network(project.model)
-    inputs = np.fromfile(project.folder / INPUTS, np.int8)
     size = network.tensors[network.input].size
-    if inputs.size == 0 or inputs.size % size:
-        raise InputError(f"{project.folder / INPUTS}: is damaged; generate the project again.")
-    inputs = inputs.reshape(-1, size)
+    inputs = read_records(project.folder / INPUTS, np.int8, size)
     with tempfile.TemporaryDirectory() as folder:
         outputs = run_network(project, machine, inputs, Path(folder, "network"))
         checks = _compare_engines(project, network, inputs, outputs)
@@ -84,11 +81,15 @@ def _records(path: Path, dtype: type, count: int) -> np.ndarray:
 def _compare_engines(
     project: Project, network: Network, inputs: np.ndarray, outputs: np.ndarray
 ) -> list[Check]:
-    golden = np.fromfile(project.folder / OUTPUTS, np.int8)
-    if golden.size != outputs.size:
-        raise InputError(f"{project.folder / OUTPUTS}: is damaged; generate the project again.")
+    path = project.folder / OUTPUTS
+    golden = read_records(path, np.int8, outputs.shape[1])
+    if len(golden) != len(outputs):
+        raise InputError(
+            f"{path}: found {len(golden)} records, expected {len(outputs)}, one for each input; "
+            "generate the project again."
+        )
     limit = 0 if project.rounding == "exact" else MOST_OFF
-    checks = [_compare("golden outputs", outputs, golden.reshape(outputs.shape), limit)]
+    checks = [_compare("golden outputs", outputs, golden, limit)]
     for engine in ENGINES:
         try:
             expected = reference_outputs(engine, project.model, network, inputs)
@@ -116,7 +117,7 @@ def _compare(name: str, outputs: np.ndarray, expected: np.ndarray, limit: int) -
 
 def _check_scene(project: Project, machine: Machine, network: Network, folder: Path) -> list[Check]:
     info = read_info(project.model)
-    waves = np.fromfile(project.folder / WAVES, np.int16).reshape(-1, info.front_end.rate_hz)
+    waves = read_records(project.folder / WAVES, np.int16, info.front_end.rate_hz)
     maps, logits = run_waves(project, machine, waves, folder)
     expected = python_maps(info, network.tensors[network.input], waves)
     heard = reference_outputs("LiteRT", project.model, network, maps)

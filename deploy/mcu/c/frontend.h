@@ -11,6 +11,10 @@
 
 #include "frontend_tables.h"
 
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
 /* Samples that one window takes from the microphone. */
 #define FRONTEND_REACH (FRONTEND_WINDOW + FRONTEND_SAMPLES_LOST)
 
@@ -25,5 +29,9 @@ void frontend_column(const int16_t *samples, int count, int start, int8_t *colum
 
 /* As frontend_column, before quantisation: the normalised natural logarithm. */
 void frontend_log_mel(const int16_t *samples, int count, int start, float *log_mel);
+
+#if defined(__cplusplus)
+}
+#endif
 
 #endif

@@ -88,13 +88,13 @@ static void sum_of_four(const int8_t *const *rows, int count, int columns, int c
     sums[3] = (int32_t)(odd >> 16) - moved;
 }
 
-static inline int8_t pooled(const struct kernel_average_pool *layer, int32_t sum, int32_t area)
+static inline int8_t pooled(const struct kernel_pool *layer, int32_t sum, int32_t area)
 {
     return (int8_t)kernel_clamp(rounded_mean(sum, area), layer->minimum, layer->maximum);
 }
 
 /* Columns `start` to `end`, in the row with its margins, of all channels. */
-static void pool_column(const struct kernel_average_pool *layer, const int8_t *const *rows,
+static void pool_column(const struct kernel_pool *layer, const int8_t *const *rows,
                         int count, int start, int end, int8_t *restrict values)
 {
     const int channels = layer->channels;
@@ -115,21 +115,43 @@ static void pool_column(const struct kernel_average_pool *layer, const int8_t *c
     }
 }
 
-void kernel_average_pool(const struct kernel_average_pool *layer, const int8_t *const *rows,
+void kernel_average_pool(const struct kernel_pool *layer, const int8_t *const *rows,
                          int count, int8_t *restrict values)
 {
     for (int column = 0; column < layer->out_columns; column++) {
-        int start = column * layer->column_stride;
-        int end = start + layer->columns;
-        if (!layer->margin_counts) {
-            start = start > layer->left ? start : layer->left;
-            end = end < layer->left + layer->in_columns ? end : layer->left + layer->in_columns;
-        }
-        pool_column(layer, rows, count, start, end, values + column * layer->channels);
+        const struct kernel_span span = kernel_pool_span(layer, column);
+        pool_column(layer, rows, count, span.start, span.end, values + column * layer->channels);
     }
 }
 
 #endif
+
+/* Raises each of `count` values to that of `from` where that is larger. */
+static inline void raise_to(const int8_t *from, int count, int8_t *restrict values)
+{
+    for (int i = 0; i < count; i++) {
+        values[i] = from[i] > values[i] ? from[i] : values[i];
+    }
+}
+
+void kernel_max_pool(const struct kernel_pool *layer, const int8_t *const *rows, int count,
+                     int8_t *restrict values)
+{
+    const int channels = layer->channels;
+    for (int column = 0; column < layer->out_columns; column++) {
+        const struct kernel_span span = kernel_pool_span(layer, column);
+        memset(values, layer->minimum, (size_t)channels);
+        for (int row = 0; row < count; row++) {
+            for (int place = span.start; place < span.end; place++) {
+                raise_to(rows[row] + place * channels, channels, values);
+            }
+        }
+        for (int channel = 0; channel < channels; channel++) {
+            values[channel] = (int8_t)kernel_clamp(values[channel], -128, layer->maximum);
+        }
+        values += channels;
+    }
+}
 
 void kernel_rescale_row(const struct kernel_rescaling *layer, const int8_t *from, int8_t *values,
                         int count)

@@ -41,6 +41,17 @@ typedef int8_t kernel_weight;
 #define KERNEL_INLINE static inline
 #endif
 
+/* A pointer whose values no other pointer reaches; C++ has no word of its own for it. */
+#if defined(__cplusplus)
+#define KERNEL_RESTRICT __restrict
+#else
+#define KERNEL_RESTRICT restrict
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
 /* Bytes that a kernel may read past the last value of a buffer, without using them. */
 #define KERNEL_SLACK 16
 
@@ -99,15 +110,15 @@ struct kernel_add {
     int32_t maximum;
 };
 
-/* A rounded mean over a window. */
-struct kernel_average_pool {
+/* A rounded mean over a window, or its largest value, of each channel. */
+struct kernel_pool {
     uint16_t columns;       /* of the window */
     uint16_t column_stride; /* columns from a window to the next */
     uint16_t in_columns;    /* of the input, without margins */
     uint16_t left;          /* columns of the window that lie before the input at its first place */
     uint16_t channels;
     uint16_t out_columns;
-    bool margin_counts; /* whether margins take part, as values, or are left out of the mean */
+    bool margin_counts; /* whether margins take part, as values, or are left out */
     int32_t minimum;
     int32_t maximum;
 };
@@ -129,14 +140,16 @@ struct kernel_softmax {
 
 /* rows: the window's rows, each from its first column on; values: where the row's first goes. */
 void kernel_convolution(const struct kernel_convolution *layer, const int8_t *const *rows,
-                        int8_t *restrict values);
+                        int8_t *KERNEL_RESTRICT values);
 void kernel_depthwise(const struct kernel_depthwise *layer, const int8_t *const *rows,
-                      int8_t *restrict values);
+                      int8_t *KERNEL_RESTRICT values);
 /* rows: only those that take part, `count` of them, so at most the window's. */
-void kernel_average_pool(const struct kernel_average_pool *layer, const int8_t *const *rows,
-                         int count, int8_t *restrict values);
+void kernel_average_pool(const struct kernel_pool *layer, const int8_t *const *rows,
+                         int count, int8_t *KERNEL_RESTRICT values);
+void kernel_max_pool(const struct kernel_pool *layer, const int8_t *const *rows, int count,
+                     int8_t *KERNEL_RESTRICT values);
 void kernel_add(const struct kernel_add *layer, const int8_t *first, const int8_t *second,
-                int8_t *restrict values, int count);
+                int8_t *KERNEL_RESTRICT values, int count);
 void kernel_rescale_row(const struct kernel_rescaling *layer, const int8_t *from, int8_t *values,
                         int count);
 /* Adds a row to the sums, (value - zero point) each: sums [channels]. */
@@ -158,6 +171,26 @@ static inline enum kernel_finish kernel_finish_of(const struct kernel_output *ou
         return KERNEL_CLAMP;
     }
     return output->zero_point == -128 ? KERNEL_SATURATE_FROM_LOWEST : KERNEL_SATURATE;
+}
+
+/* Columns `start` to `end`, not included, of a row with its margins. */
+struct kernel_span {
+    int start;
+    int end;
+};
+
+/* The columns that take part in the pool of an output column. */
+static inline struct kernel_span kernel_pool_span(const struct kernel_pool *layer, int column)
+{
+    struct kernel_span span;
+    span.start = column * layer->column_stride;
+    span.end = span.start + layer->columns;
+    if (!layer->margin_counts) {
+        const int end = layer->left + layer->in_columns;
+        span.start = span.start > layer->left ? span.start : layer->left;
+        span.end = span.end < end ? span.end : end;
+    }
+    return span;
 }
 
 static inline int32_t kernel_clamp(int32_t value, int32_t minimum, int32_t maximum)
@@ -206,5 +239,9 @@ static inline int32_t kernel_rescale(int32_t value, int32_t multiplier, int32_t 
     }
     return kernel_shift_right(kernel_high_of_small(value, multiplier), -shift);
 }
+
+#if defined(__cplusplus)
+}
+#endif
 
 #endif

@@ -627,7 +627,7 @@ static inline int32x4_t sums_of_window(const int8_t *const *rows, int count, int
 }
 
 /* Columns `start` to `end`, in the row with its margins, of all channels. */
-static void pool_column(const struct kernel_average_pool *layer, const int8_t *const *rows,
+static void pool_column(const struct kernel_pool *layer, const int8_t *const *rows,
                         int count, int start, int end, int8_t *restrict values)
 {
     const int channels = layer->channels;
@@ -643,17 +643,12 @@ static void pool_column(const struct kernel_average_pool *layer, const int8_t *c
     }
 }
 
-void kernel_average_pool(const struct kernel_average_pool *layer, const int8_t *const *rows,
+void kernel_average_pool(const struct kernel_pool *layer, const int8_t *const *rows,
                          int count, int8_t *restrict values)
 {
     for (int column = 0; column < layer->out_columns; column++) {
-        int start = column * layer->column_stride;
-        int end = start + layer->columns;
-        if (!layer->margin_counts) {
-            start = start > layer->left ? start : layer->left;
-            end = end < layer->left + layer->in_columns ? end : layer->left + layer->in_columns;
-        }
-        pool_column(layer, rows, count, start, end, values + column * layer->channels);
+        const struct kernel_span span = kernel_pool_span(layer, column);
+        pool_column(layer, rows, count, span.start, span.end, values + column * layer->channels);
     }
 }
 

@@ -10,6 +10,10 @@
 
 #include "frontend_tables.h" /* SCENE_RATE_HZ, SCENE_HOP, SCENE_COLUMNS, SCENE_LABELS */
 
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
 /* The scenes' names, in the order of the logits. */
 extern const char *const scene_labels[SCENE_LABELS];
 
@@ -40,5 +44,9 @@ void scene_run(int8_t *logits);
 
 /* One mel of the last SCENE_COLUMNS columns, oldest first; row from 0 to FRONTEND_MELS - 1. */
 void scene_row(int row, int8_t *values);
+
+#if defined(__cplusplus)
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
 /* How a program ends. */
 #define PORT_DONE 0
 #define PORT_NO_FILE 64        /* a file cannot be opened, or not be written */
@@ -34,5 +38,9 @@ void port_start_counter(void);
 
 /* Instructions since port_start_counter in an emulator that counts them; 0 where nothing does. */
 uint64_t port_counter(void);
+
+#if defined(__cplusplus)
+}
+#endif
 
 #endif
