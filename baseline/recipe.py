@@ -171,6 +171,9 @@ class Quantization(Section):
     """What the percentile observer keeps, on either side."""
     qat: FineTuning = FineTuning()
     """Quantisation-aware training, which starts from the trained float network."""
+    qat_target: Literal["float_network", "training"] = "float_network"
+    """What it learns: what the float network says, or again what that was trained on, so labels
+    and teachers."""
     held_out_clips: int = Field(200, ge=10)
     """Training clips that neural-compressor measures a drop in accuracy on."""
     tolerable_drop: float = Field(0.005, ge=0, lt=1)

@@ -48,7 +48,7 @@ def train(
     fabric = Fabric(accelerator="auto", devices=1)
     rows = dataset.train_rows(run.split)
     write_text(run.training_list_file, "\n".join(dataset.clips.filename[rows]) + "\n")
-    loss = _loss(run, teachers, list(dataset.clips.filename[rows]), fabric.device)
+    loss = training_loss(run, teachers, list(dataset.clips.filename[rows]), fabric.device)
     state = _initial_state(fabric, recipe, run.seed)
     front_end = features.create(recipe.front_end).to(fabric.device)
     training_set = LabelledClips(dataset, store, rows, fabric.device)
@@ -81,7 +81,18 @@ def train(
     run.checkpoint_file.unlink(missing_ok=True)
 
 
-def _loss(run: Run, teachers: Path | None, filenames: list[str], device: torch.device) -> Loss:
+def training_loss(
+    run: Run, teachers: Path | None, filenames: list[str], device: torch.device
+) -> Loss:
+    """What a run's recipe learns: labels, or with teachers `distillation.student_loss`.
+
+    Args:
+        teachers: file of logits, if and only if the recipe distils.
+        filenames: the training clips, in the training set's order.
+
+    Raises:
+        InputError: logits that are missing, not expected, or do not fit.
+    """
     settings = run.recipe.distill
     if (settings is None) != (teachers is None):
         expected, found = ("no", "some") if settings is None else ("some", "none")

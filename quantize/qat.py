@@ -1,7 +1,7 @@
 """Quantisation-aware training: the network learns to be right in spite of rounding.
 
 torchao's PT2E puts fake quantisers into the exported graph of a trained network. The graph is then
-trained to decide as the float network does, and becomes both a TFLite and an ONNX file.
+trained to decide as the float network does, or as labels and teachers say, and becomes both a TFLite and an ONNX file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch import fx, nn
 from baseline import features
 from baseline.augmenter import create_augmenter
 from baseline.clips import Dataset
-from baseline.loop import Batch, Course, LabelledClips, State, run_epochs
+from baseline.loop import Batch, Course, LabelledClips, Loss, State, run_epochs
 from baseline.recipe import Quantization
 from baseline.run import Run
 from baseline.store import Store
+from baseline.training import training_loss
 from deploy.files import read_json, replacing, write_json
 from quantize import onnx_files, tflite_files
 from quantize.lean_file import write_lean
@@ -60,7 +61,8 @@ def train_qat(
         The trained graph, for `write_tflite` and `write_onnx`.
 
     Raises:
-        InputError: a corrupt checkpoint, unusable impulse responses, or a full disk.
+        InputError: a corrupt checkpoint, unusable impulse responses, teachers' logits that are
+            gone, or a full disk.
     """
     fabric = Fabric(accelerator="auto", devices=1)
     with output_to(run.quantize_log):
@@ -75,13 +77,15 @@ def train_qat(
         if epoch == 0 or epoch < settings.qat.epochs - settings.qat.frozen_epochs:
             set_ranges(prepared, log_mels, observer)
 
-    training_set = LabelledClips(dataset, store, dataset.train_rows(run.split), fabric.device)
+    rows = dataset.train_rows(run.split)
+    loss = _loss(run, settings, network, list(dataset.clips.filename[rows]), fabric.device)
+    training_set = LabelledClips(dataset, store, rows, fabric.device)
     front_end = features.create(run.recipe.front_end).to(fabric.device)
     devices = training_set.devices.tolist()
     augmenter = create_augmenter(run.recipe.augment, front_end, devices, fabric.device)
     _start_anew_with_other_settings(run, settings)
     run_epochs(
-        _course(run, settings, copy.deepcopy(network).to(fabric.device)),
+        _course(run, settings, loss),
         fabric,
         state,
         augmenter,
@@ -159,7 +163,20 @@ def converted(prepared: fx.GraphModule) -> fx.GraphModule:
     return convert_pt2e(copy.deepcopy(prepared), fold_quantize=False)
 
 
-def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
+def _loss(
+    run: Run,
+    settings: Quantization,
+    network: nn.Module,
+    filenames: list[str],
+    device: torch.device,
+) -> Loss:
+    if settings.qat_target == "float_network":
+        return _agreement_with(copy.deepcopy(network).to(device))
+    teachers = run.record.get("teachers")
+    return training_loss(run, Path(teachers) if teachers else None, filenames, device)
+
+
+def _agreement_with(teacher: nn.Module) -> Loss:
     def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         with torch.no_grad():
             target = (teacher(batch.log_mel) / TEMPERATURE).log_softmax(1)
@@ -167,6 +184,10 @@ def _course(run: Run, settings: Quantization, teacher: nn.Module) -> Course:
             (logits / TEMPERATURE).log_softmax(1), target, log_target=True, reduction="batchmean"
         )
 
+    return loss
+
+
+def _course(run: Run, settings: Quantization, loss: Loss) -> Course:
     return Course(
         title=f"quantise {run.folder.name}",
         settings=settings.qat,

@@ -19,9 +19,12 @@ from torch import nn
 
 import tinyscene
 from baseline import models
+from baseline.distillation import student_loss
+from baseline.loop import Batch
 from baseline.recipe import load_recipe, save_recipe
 from baseline.run import open_run
 from baseline.synthetic_responses import synthetic_responses
+from baseline.teacher_logits import read_logits
 from quantize import qat
 
 ROOT = Path(__file__).parent.parent
@@ -271,3 +274,32 @@ def test_your_own_network_and_front_end_as_documented(tmp_path, monkeypatch, cap
         assert tinyscene.main(shlex.split(line)[1:]) == 0, line
     assert "tflite-int8" in capsys.readouterr().out
     assert open_run(Path("mine")).recipe.front_end.n_mels == 64
+
+
+@pytest.mark.slow
+def test_quantisation_aware_training_learns_from_the_teachers_again(run, monkeypatch, capsys):
+    logits = run.folder.parent / "teachers.npz"
+    assert tinyscene.main(["teach", str(run.folder), "--out", str(logits)]) == 0
+    student = run.folder.parent / "student"
+    task = ["train", "--data", run.record["data"], "--split", "100", "--recipe", "student"]
+    assert tinyscene.main([*task, "--teachers", str(logits), "--out", str(student), *SHORT]) == 0
+    losses = []
+
+    def run_epochs(course, *given, original=qat.run_epochs, **more):
+        losses.append(course.loss)
+        original(course, *given, **more)
+
+    monkeypatch.setattr(qat, "run_epochs", run_epochs)
+    target = ["--method", "qat", "--set", "quantize.qat_target=training"]
+    assert quantize(open_run(student), *target) == 0
+    clips = np.arange(4)
+    answers, labels = torch.randn(4, 10), torch.arange(4)
+    known = read_logits(logits)
+    names = open_run(student).training_list_file.read_text().split()
+    expected = student_loss(
+        load_recipe("student").distill, known.of(names, logits), torch.device("cpu")
+    )
+    batch = Batch(clips, labels, torch.empty(4, 1, 256, 65))
+    assert losses[0](answers, batch) == expected(answers, batch)
+    logits.unlink()
+    assert "teachers.npz: there are no" in refused(capsys, open_run(student), *target)
