@@ -29,6 +29,9 @@ class Published:
         return self.url.rpartition("/")[2]
 
 
+CHALLENGE_DATA = "TAU 2022"
+"""The challenge's own recordings, all of them."""
+
 PASST = "https://github.com/kkoutini/PaSST/releases/download"
 EFFICIENT_AT = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
 DCASE2022 = "https://github.com/CPJKU/cpjku_dcase22/releases/download/v0.0.1"
@@ -114,15 +117,15 @@ PUBLISHED: dict[str, Published] = {
         for name, (arch, release, file) in PASST_FILES.items()
     },
     **{
-        name: Published(f"{release}/{name}.pt", "passt", "TAU 2022", "s10", 10)
+        name: Published(f"{release}/{name}.pt", "passt", CHALLENGE_DATA, "s10", 10)
         for name, release in SCENE_PASSTS.items()
     },
     **{
-        name: Published(f"{DCASE2023}/{name}.pt", "cp_resnet", "TAU 2022")
+        name: Published(f"{DCASE2023}/{name}.pt", "cp_resnet", CHALLENGE_DATA)
         for name in SCENE_CP_RESNETS
     },
-    "ensemble_logits": Published(f"{DCASE2023}/ensemble_logits.pt", "logits", "TAU 2022"),
-    "preds_227": Published(f"{DCASE2022}/preds_227.pt", "logits", "TAU 2022, 10 s"),
+    "ensemble_logits": Published(f"{DCASE2023}/ensemble_logits.pt", "logits", CHALLENGE_DATA),
+    "preds_227": Published(f"{DCASE2022}/preds_227.pt", "logits", f"{CHALLENGE_DATA}, 10 s"),
     "deit_base_distilled_patch16_384": Published(
         f"{DEIT}/deit_base_distilled_patch16_384-d0272ac0.pth",
         "deit",

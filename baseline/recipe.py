@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from baseline.published_weights import PUBLISHED
 from deploy.errors import InputError, suggestion
 from deploy.frontend import FrontEnd
 from deploy.model_file import read_front_end
@@ -68,6 +69,16 @@ def _folder_or_synthetic(value: str | None) -> str | None:
         return value
     if not value:
         raise ValueError("found an empty text, expected a folder, 'synthetic' or null")
+    return str(Path(value).expanduser().resolve())
+
+
+def _published_or_file(value: str | None) -> str | None:
+    if value is None or value in PUBLISHED:
+        return value
+    if not value:
+        raise ValueError(
+            "found an empty text, expected a file, a name of published weights or null"
+        )
     return str(Path(value).expanduser().resolve())
 
 
@@ -188,6 +199,8 @@ class Recipe(Section):
     network: str = "baseline2024"
     network_options: dict[str, Any] = {}
     """Keyword arguments of the network's builder, such as its width; checked where it is made."""
+    initial_weights: Annotated[str | None, AfterValidator(_published_or_file)] = None
+    """What the training starts from: a file, or a name of `tinyscene weights`; null: random."""
     front_end: Annotated[str | FrontEnd, BeforeValidator(_front_end)] = "dcase2024"
     """A registered front end's name, or the numbers of one of your own."""
     precision: Precision = "fp16"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from baseline import features
 from baseline.clips import Dataset
 from baseline.inference import Clips, logits
+from baseline.published_weights import CHALLENGE_DATA, PUBLISHED
 from baseline.run import Run
 from baseline.store import Store
 from baseline.teacher_logits import TeacherLogits
@@ -52,13 +55,8 @@ def teach(
 
 
 def _require_inside(run: Run, filenames: tuple[str, ...], split: int) -> None:
-    try:
-        learnt = run.training_list_file.read_text(encoding="utf-8").split("\n")[:-1]
-    except OSError as error:
-        raise InputError(
-            f"{run.training_list_file}: cannot be read ({error.strerror}), so nobody knows what "
-            "this teacher was trained on; train it again."
-        ) from error
+    _require_own_start(run)
+    learnt = _learnt(run)
     known = set(filenames)
     outside = [name for name in learnt if name not in known]
     if outside:
@@ -66,4 +64,29 @@ def _require_inside(run: Run, filenames: tuple[str, ...], split: int) -> None:
             f"{run.folder}: was trained on {len(outside):,} clips outside split {split}, first "
             f"{outside[0]}; take a teacher trained on split {split} or a smaller one, or allow "
             "it by --outside-data if those clips are declared external data."
+        )
+
+
+def _learnt(run: Run) -> list[str]:
+    """Clips that a run was trained on, also as long as it was another run's weights."""
+    try:
+        learnt = run.training_list_file.read_text(encoding="utf-8").split("\n")[:-1]
+    except OSError as error:
+        raise InputError(
+            f"{run.training_list_file}: cannot be read ({error.strerror}), so nobody knows what "
+            "this teacher was trained on; train it again."
+        ) from error
+    earlier = Run(Path(run.recipe.initial_weights or "").parent)
+    if run.recipe.initial_weights and earlier.training_list_file.is_file():
+        return learnt + _learnt(earlier)
+    return learnt
+
+
+def _require_own_start(run: Run) -> None:
+    start = PUBLISHED.get(run.recipe.initial_weights or "")
+    if start and CHALLENGE_DATA in start.trained_on:
+        raise InputError(
+            f"{run.folder}: was trained from {run.recipe.initial_weights}, which knows all of "
+            f"{start.trained_on}, whatever the split; take other weights to start from, or allow "
+            "it by --outside-data."
         )

@@ -17,6 +17,7 @@ from baseline.augmenter import create_augmenter
 from baseline.clips import Dataset
 from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict
+from baseline.initial_weights import load_initial_weights
 from baseline.loop import Course, LabelledClips, Loss, Row, State, run_epochs
 from baseline.recipe import Recipe
 from baseline.run import Run
@@ -137,6 +138,8 @@ def read_history(run: Run) -> pd.DataFrame:
 def _initial_state(fabric: Fabric, recipe: Recipe, seed: int) -> State:
     torch.manual_seed(seed)
     network = models.create(recipe.network, **recipe.network_options)
+    if recipe.initial_weights:
+        load_initial_weights(network, recipe.initial_weights)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         network.parameters(),

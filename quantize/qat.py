@@ -1,7 +1,8 @@
 """Quantisation-aware training: the network learns to be right in spite of rounding.
 
 torchao's PT2E puts fake quantisers into the exported graph of a trained network. The graph is then
-trained to decide as the float network does, or as labels and teachers say, and becomes both a TFLite and an ONNX file.
+trained to decide as the float network does, or as labels and teachers say, and becomes both a
+TFLite and an ONNX file.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from baseline.challenge import DEVICES, SCENES
-from baseline.recipe import Precision, Recipe
+from baseline.recipe import Augmentation, Precision, Recipe
 from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import read_json
@@ -96,10 +96,16 @@ def to_yaml(metadata: Metadata) -> str:
     return yaml.safe_dump(metadata.model_dump(), sort_keys=False, allow_unicode=True, width=100)
 
 
+def _without_effect(settings: Augmentation) -> set[str]:
+    return set() if settings.impulse_response_probability else {"impulse_responses"}
+
+
 def description_tags(recipe: Recipe, team: Team) -> dict[str, Any]:
     """The general tags that follow from a recipe and the team's external datasets."""
     augmentation = [
-        tag for setting, tag in AUGMENTATION_TAGS.items() if getattr(recipe.augment, setting)
+        tag
+        for setting, tag in AUGMENTATION_TAGS.items()
+        if getattr(recipe.augment, setting) and setting not in _without_effect(recipe.augment)
     ]
     return Description(
         input_sampling_rate=f"{front_end(recipe.front_end).rate_hz / 1000:g}kHz",

@@ -102,6 +102,9 @@ def test_tags_follow_from_the_recipe(team: Team) -> None:
     off = ["augment.impulse_responses=null", *(f"augment.{setting}=0" for setting in zero)]
     plain = description_tags(load_recipe("baseline2024", [*off, "precision=int8"]), team)
     assert plain["data_augmentation"] is None
+    never = ["augment.impulse_responses=synthetic", "augment.impulse_response_probability=0"]
+    quiet = description_tags(load_recipe("baseline2024", never), team)
+    assert "dir augmentation" not in quiet["data_augmentation"]
     assert plain["complexity_management"] == "weight quantization, network design"
 
 
