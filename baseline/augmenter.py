@@ -19,6 +19,7 @@ from baseline.augment import (
     mask_frequencies,
     mixup,
     roll,
+    shift_mel_range,
 )
 from baseline.features import LogMel
 from baseline.impulse_responses import ImpulseResponses, read_responses
@@ -48,8 +49,8 @@ class Augmenter:
             waves: int16 (batch, 1, samples).
             devices: name of the device of each, (batch,).
         """
-        log_mel = self.front_end(self._waves(to_float(waves), devices, rng))
-        return self._masked_and_mixed(log_mel, rng)
+        waves = self._waves(to_float(waves), devices, rng)
+        return self._masked_and_mixed(self._front_end(rng)(waves), rng)
 
     def mix(
         self, log_mel: torch.Tensor, rng: np.random.Generator
@@ -59,6 +60,14 @@ class Augmenter:
             return log_mel, None
         mix = draw_mix(len(log_mel), self.settings.mixup_alpha, rng, like=log_mel)
         return mixup(log_mel, mix), mix
+
+    def _front_end(self, rng: np.random.Generator) -> LogMel:
+        """This batch's: its mels may reach from and to other frequencies."""
+        lowest, highest = self.settings.lowest_mel_range_hz, self.settings.highest_mel_range_hz
+        if lowest == highest == 1:
+            return self.front_end
+        shifted = shift_mel_range(self.front_end.front_end, lowest, highest, rng)
+        return LogMel(shifted).to(self.front_end.window.device)
 
     def _waves(
         self, waves: torch.Tensor, devices: np.ndarray, rng: np.random.Generator

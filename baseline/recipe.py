@@ -116,6 +116,10 @@ class Augmentation(Section):
     """Devices whose clips may be heard through a response."""
     pitch_semitones: int = Field(0, ge=0, le=12)
     """Farthest pitch shift either way."""
+    lowest_mel_range_hz: int = Field(1, ge=1)
+    """For each batch the mels begin up to one Hz less than this higher; see `shift_mel_range`."""
+    highest_mel_range_hz: int = Field(1, ge=1)
+    """Half of it either way, the mels end elsewhere; 1000 in PaSST on scenes."""
     mixup_alpha: float = Field(0.0, ge=0)
     """Of mixup's Beta distribution; 0.3 in CP-JKU's systems."""
 

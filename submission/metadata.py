@@ -32,6 +32,9 @@ AUGMENTATION_TAGS = {
 }
 """Settings of a recipe's augmentation that switch a step off at zero or null, and its tag."""
 
+RANGE_TAG = "mel range shifting"
+"""Of the two settings that switch it off at one."""
+
 METHOD_TAGS = {
     "baseline2024": "RF-regularized CNN",
     "cpmobile2023": "RF-regularized CNN",
@@ -107,6 +110,8 @@ def description_tags(recipe: Recipe, team: Team) -> dict[str, Any]:
         for setting, tag in AUGMENTATION_TAGS.items()
         if getattr(recipe.augment, setting) and setting not in _without_effect(recipe.augment)
     ]
+    if max(recipe.augment.lowest_mel_range_hz, recipe.augment.highest_mel_range_hz) > 1:
+        augmentation.append(RANGE_TAG)
     return Description(
         input_sampling_rate=f"{front_end(recipe.front_end).rate_hz / 1000:g}kHz",
         acoustic_features="log-mel energies",

@@ -6,7 +6,14 @@ import numpy as np
 import torch
 
 from baseline import features
-from baseline.augment import draw_mix, freq_mixstyle, mask_frames, mask_frequencies, mixup
+from baseline.augment import (
+    draw_mix,
+    freq_mixstyle,
+    mask_frames,
+    mask_frequencies,
+    mixup,
+    shift_mel_range,
+)
 from baseline.augmenter import Augmenter
 from baseline.inference import to_float
 from baseline.loop import make_batch
@@ -54,6 +61,19 @@ def test_responses_come_before_the_roll():
     assert (silent.sum(1) == DELAY).all()  # rolled afterwards: all of the delay is still there
     assert silent.float().argmax(1).unique().numel() > 20
     assert (silent[:, 0] & silent[:, -1]).any()  # it reaches around the end
+
+
+def test_mels_reach_elsewhere_in_each_batch():
+    waves, still, moving = noise(2), settings_of(), settings_of("highest_mel_range_hz=2000")
+    front_end = features.create("passt_audioset")
+    rng = np.random.default_rng(0)
+    seen = [Augmenter(moving, front_end).log_mel(waves, DEVICES[:2], rng) for _ in range(3)]
+    usual = Augmenter(still, front_end).log_mel(waves, DEVICES[:2], rng)
+    assert len({float(log_mel[0, 0, -1].mean()) for log_mel in (*seen, usual)}) == 4
+    rng = np.random.default_rng(5)
+    again = shift_mel_range(front_end.front_end, 1, 2000, np.random.default_rng(5))
+    expected = features.create(again)(to_float(waves))
+    assert torch.equal(Augmenter(moving, front_end).log_mel(waves, DEVICES[:2], rng), expected)
 
 
 def test_pitch_is_shifted_before_the_responses():

@@ -102,6 +102,8 @@ def test_tags_follow_from_the_recipe(team: Team) -> None:
     off = ["augment.impulse_responses=null", *(f"augment.{setting}=0" for setting in zero)]
     plain = description_tags(load_recipe("baseline2024", [*off, "precision=int8"]), team)
     assert plain["data_augmentation"] is None
+    shifted = description_tags(load_recipe("small", ["augment.highest_mel_range_hz=9"]), team)
+    assert shifted["data_augmentation"].endswith("mel range shifting")
     never = ["augment.impulse_responses=synthetic", "augment.impulse_response_probability=0"]
     quiet = description_tags(load_recipe("baseline2024", never), team)
     assert "dir augmentation" not in quiet["data_augmentation"]
@@ -113,6 +115,8 @@ def test_every_step_of_the_augmentation_has_a_tag() -> None:
         "mixstyle_alpha",
         "impulse_response_probability",
         "impulse_response_devices",
+        "lowest_mel_range_hz",
+        "highest_mel_range_hz",
     }
     assert set(AUGMENTATION_TAGS) == set(Augmentation.model_fields) - parameters_of_steps
 
