@@ -150,6 +150,23 @@ def matrix(options: argparse.Namespace) -> int:
     return OVER if failures else WITHIN
 
 
+def results(options: argparse.Namespace) -> None:
+    from deploy.files import write_text
+    from submission.results_folder import read_results
+    from submission.results_report import report, to_csv, to_json
+    from submission.results_text import render
+
+    found = report(read_results(options.folder, options.system), options.against)
+    _say(json.dumps(to_json(found), indent=2) if options.json else render(found))
+    if options.csv:
+        write_text(options.csv, to_csv(found))
+    if options.plots:
+        from submission.results_plots import draw
+
+        lines = draw(found.results, options.plots)
+        print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout)
+
+
 def teach(options: argparse.Namespace) -> None:
     _keep_memory()
     from baseline.run import open_run
@@ -490,6 +507,15 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     crossing.add_argument(
         "--workers", type=_whole(1, MAX_WORKERS), help="runs at a time (default: as many as fit)"
     )
+
+    example = "runs --against small --plots pictures"
+    telling = _verb(verbs, "results", results, "means, spreads, differences of runs", example)
+    telling.add_argument("folder", type=Path, metavar="FOLDER", help="of runs, such as a matrix's")
+    telling.add_argument("--against", metavar="RECIPE", help="to compare with (default: all pairs)")
+    telling.add_argument("--system", help=f"{SYSTEMS_HELP} (default: each recipe's)")
+    telling.add_argument("--csv", type=Path, metavar="FILE", help="write runs, means, differences")
+    telling.add_argument("--plots", type=Path, metavar="FOLDER", help="write pictures")
+    telling.add_argument("--json", action="store_true")
 
     example = "RUN... --out teachers/split25.npz"
     teaching = _verb(verbs, "teach", teach, "write runs' logits for students", example)

@@ -194,6 +194,12 @@ class Run:
         scores: dict[str, Any] = read_json(path)
         return scores
 
+    def is_scored(self, system: str) -> bool:
+        """Whether the run was trained to the end and then scored as this system."""
+        scores = self.evaluation_file(system)
+        whole = self.weights_file.is_file() and scores.is_file()
+        return whole and scores.stat().st_mtime_ns >= self.weights_file.stat().st_mtime_ns
+
     def evaluated_systems(self) -> list[str]:
         """Systems that have scores, in alphabetical order."""
         return sorted(path.stem for path in self.evaluation_file("x").parent.glob("*.json"))

@@ -72,10 +72,7 @@ class Cell:
     @property
     def complete(self) -> bool:
         """Whether the run was trained and then scored."""
-        run = Run(self.folder)
-        scores = run.evaluation_file(self.system)
-        whole = run.weights_file.is_file() and scores.is_file()
-        return whole and scores.stat().st_mtime_ns >= run.weights_file.stat().st_mtime_ns
+        return Run(self.folder).is_scored(self.system)
 
 
 def cells(matrix: Matrix) -> list[Cell]:

@@ -1,0 +1,154 @@
+"""The report on a folder of runs for the terminal: tables that say how many runs stand behind."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from baseline.challenge import DEVICE_GROUPS, SPLITS, TEST_CLIPS
+from deploy.table import format_table
+from submission.paired import CONFIDENCE, Difference
+from submission.published_results import DATASET, PUBLISHED, Published
+from submission.results import MEASURES, Results
+from submission.results_report import Report
+from submission.spread import Spread
+
+SOURCES = {
+    source: number
+    for number, source in enumerate(dict.fromkeys(row.source for row in PUBLISHED), 1)
+}
+"""Sources of the published rows, numbered."""
+
+
+def render(found: Report) -> str:
+    """Means, published rows, differences and what was left out."""
+    parts = [_means(found), _published(found.results)]
+    if found.differences:
+        parts.append(_differences(found.differences))
+    parts += _remarks(found.results)
+    return "\n\n".join(parts)
+
+
+def _means(found: Report) -> str:
+    results = found.results
+    title = (
+        f"{len(results.runs)} runs on {results.data_name}, each scored on the same "
+        f"{results.test_clips:,} test clips; accuracy in %, mean ± sample standard deviation over "
+        "n seeds"
+    )
+    rows = [
+        [
+            cell.recipe,
+            cell.system,
+            _splits(cell.splits),
+            cell.spreads[MEASURES[0]].n,
+            *(_spread(cell.spreads[measure]) for measure in MEASURES),
+        ]
+        for cell in found.cells
+    ]
+    return f"{title}\n{format_table(['recipe', 'system', 'split %', 'n', *MEASURES], rows)}"
+
+
+def _published(results: Results) -> str:
+    same = results.test_clips == TEST_CLIPS
+    title = f"published on {DATASET}, in %: " + (
+        f"{TEST_CLIPS:,} test clips, as many as here"
+        if same
+        else f"not {results.data_name}, whose accuracies cannot be compared with these"
+    )
+    header = ["published system", "tested on", "split %", "n", *MEASURES, "source"]
+    table = format_table(header, _published_rows(results.splits()))
+    sources = "\n".join(f"[{number}] {source}" for source, number in SOURCES.items())
+    return f"{title}\n{table}\n{sources}\n* plain accuracy, mean of each run's last five epochs"
+
+
+def _published_rows(splits: Sequence[int]) -> Iterator[list[str]]:
+    for row in PUBLISHED:
+        if row.split in splits:
+            yield [
+                row.system,
+                row.tested_on,
+                str(row.split),
+                str(row.runs or "-"),
+                _published_accuracy(row),
+                *("-" if x is None else f"{x:.2f}" for x in row.by_group.values()),
+                f"[{SOURCES[row.source]}]",
+            ]
+    if tuple(splits) == SPLITS:
+        for rows in _of_all_splits():
+            mean = statistics.fmean(row.accuracy for row in rows)
+            known = [rows[0].system, rows[0].tested_on, _splits(SPLITS), str(rows[0].runs or "-")]
+            yield [*known, f"{mean:.2f}", *"-" * len(DEVICE_GROUPS), f"[{SOURCES[rows[0].source]}]"]
+
+
+def _of_all_splits() -> Iterator[list[Published]]:
+    """Rows of each system that has all splits, by where it was tested."""
+    for key in dict.fromkeys((row.system, row.tested_on) for row in PUBLISHED):
+        rows = [row for row in PUBLISHED if (row.system, row.tested_on) == key]
+        if tuple(row.split for row in rows) == SPLITS:
+            yield rows
+
+
+def _published_accuracy(row: Published) -> str:
+    text = f"{row.accuracy:.2f}" + ("*" if row.plain else "")
+    return text if row.deviation is None else f"{text} ± {row.deviation:.2f}"
+
+
+def _differences(rows: Sequence[Difference]) -> str:
+    percent = f"{100 * CONFIDENCE:.0f} %"
+    title = (
+        f"differences in points, paired by split and seed; {percent} confidence interval by "
+        "Student's t over seeds,\n"
+        "which share this data: it says nothing about other data, and one in "
+        f"{1 / (1 - CONFIDENCE):.0f} such intervals excludes zero where there is no difference"
+    )
+    header = ["recipe minus recipe", "split %", "accuracy", "pairs", "mean", f"{percent} interval"]
+    table = format_table([*header, "zero"], [_difference(row) for row in rows])
+    return f"{title}\n{table}"
+
+
+def _difference(row: Difference) -> list[str]:
+    interval = row.interval
+    if interval.low is None or interval.high is None:
+        reach = ["needs two pairs", "-"]
+    else:
+        reach = [
+            f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+            "included" if interval.includes_zero else "excluded",
+        ]
+    return [
+        f"{row.recipe} - {row.against}",
+        _splits(row.splits),
+        row.measure,
+        str(interval.n),
+        f"{100 * interval.mean:+.2f}",
+        *reach,
+    ]
+
+
+def _remarks(results: Results) -> list[str]:
+    remarks = []
+    if results.left_out:
+        lines = [f"  {name}: {reason}" for name, reason in results.left_out.items()]
+        remarks.append("\n".join([f"left out, {len(lines)} runs:", *lines]))
+    for recipe in results.recipes:
+        for split in results.splits(recipe):
+            teachers = {run.teachers for run in results.of(recipe) if run.split == split}
+            if len(teachers) > 1:
+                remarks.append(
+                    f"note: the runs of {recipe} on split {split} % learnt from "
+                    f"{len(teachers)} different files of teachers' logits"
+                )
+    return remarks
+
+
+def _splits(splits: Sequence[int]) -> str:
+    listed = ", ".join(map(str, splits))
+    return listed if len(splits) == 1 else f"mean of {listed}"
+
+
+def _spread(spread: Spread) -> str:
+    if spread.mean is None:
+        return "-"
+    mean = f"{100 * spread.mean:.2f}"
+    return mean if spread.deviation is None else f"{mean} ± {100 * spread.deviation:.2f}"
