@@ -152,16 +152,16 @@ def matrix(options: argparse.Namespace) -> int:
 
 def results(options: argparse.Namespace) -> None:
     from deploy.files import write_text
-    from submission.results_folder import read_results
-    from submission.results_report import report, to_csv, to_json
-    from submission.results_text import render
+    from submission.results.folder import read_results
+    from submission.results.report import report, to_csv, to_json
+    from submission.results.text import render
 
     found = report(read_results(options.folder, options.system), options.against)
     _say(json.dumps(to_json(found), indent=2) if options.json else render(found))
     if options.csv:
         write_text(options.csv, to_csv(found))
     if options.plots:
-        from submission.results_plots import draw
+        from submission.results.plots import draw
 
         lines = draw(found.results, options.plots)
         print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout)

@@ -8,10 +8,10 @@ import pytest
 
 from deploy.errors import InputError
 from deploy.files import read_json
-from submission.paired import differences, paired_interval
-from submission.results import MEASURES
-from submission.results_folder import read_results
-from submission.spread import cells, spread
+from submission.results.folder import read_results
+from submission.results.paired import differences, paired_interval
+from submission.results.scored_runs import MEASURES
+from submission.results.spread import cells, spread
 from tests.result_runs import recipe_of, write_result
 
 SPLITS = (5, 25, 100)

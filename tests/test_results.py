@@ -9,10 +9,10 @@ import pytest
 import tinyscene
 from baseline.challenge import DEVICE_GROUPS, SPLITS, TEST_CLIPS
 from deploy.errors import InputError
-from submission.published_results import EVALUATION, PUBLISHED, TEST
-from submission.results_folder import read_results
-from submission.results_report import report, to_csv, to_json
-from submission.results_text import render
+from submission.results.folder import read_results
+from submission.results.published import EVALUATION, PUBLISHED, TEST
+from submission.results.report import report, to_csv, to_json
+from submission.results.text import render
 from tests.result_runs import recipe_of, write_result
 
 
@@ -170,7 +170,7 @@ def test_published_rows_stand_apart_from_other_data(runs, monkeypatch):
     assert "not invented, whose accuracies cannot be compared with these" in said
     assert "42.40 ± 0.42" in said
     assert "50.29" not in said  # split 25, which no run has
-    monkeypatch.setattr("submission.results_text.TEST_CLIPS", 360)
+    monkeypatch.setattr("submission.results.text.TEST_CLIPS", 360)
     assert "360 test clips, as many as here" in text(runs)
 
 

@@ -5,10 +5,10 @@ import pytest
 from matplotlib import image
 
 from deploy.errors import InputError
-from submission.results_curves import plot_learning_curves, read_curves
-from submission.results_folder import read_results
-from submission.results_parameters import plot_parameters
-from submission.results_plots import draw, plot_devices, plot_splits
+from submission.results.curves import plot_learning_curves, read_curves
+from submission.results.folder import read_results
+from submission.results.parameters import plot_parameters
+from submission.results.plots import draw, plot_devices, plot_splits
 from tests.result_runs import recipe_of, write_result
 
 WIDTHS = {16: 28_500, 24: 63_164}

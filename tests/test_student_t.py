@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from submission.student_t import regularised_incomplete_beta, two_sided_quantile
+from submission.results.student_t import regularised_incomplete_beta, two_sided_quantile
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2: upper critical values, two-sided 95 %.
 TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 15: 2.131, 30: 2.042}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baseline.training import read_history
-from submission.results import Result
+from submission.results.scored_runs import Result
 
 TRAINING_COLOUR, TEST_COLOUR = "#0072B2", "#D55E00"
 

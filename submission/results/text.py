@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from baseline.challenge import DEVICE_GROUPS, SPLITS, TEST_CLIPS
 from deploy.table import format_table
-from submission.paired import CONFIDENCE, Difference
-from submission.published_results import DATASET, PUBLISHED, Published
-from submission.results import MEASURES, Results
-from submission.results_report import Report
-from submission.spread import Spread
+from submission.results.paired import CONFIDENCE, Difference
+from submission.results.published import DATASET, PUBLISHED, Published
+from submission.results.report import Report
+from submission.results.scored_runs import MEASURES, Results
+from submission.results.spread import Spread
 
 SOURCES = {
     source: number

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import InputError
-from submission.results import Result
+from submission.results.scored_runs import Result
 
 
 def require_comparable(folder: Path, results: Sequence[Result]) -> None:

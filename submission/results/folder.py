@@ -11,9 +11,9 @@ from baseline.run import Run, open_run
 from deploy.errors import InputError
 from deploy.files import read_json
 from quantize.system_names import FLOAT_SYSTEM, require_system
-from submission.results import Result, Results
-from submission.results_rules import require_comparable
-from submission.scores import read_scores
+from submission.results.rules import require_comparable
+from submission.results.scored_runs import Result, Results
+from submission.results.scores import read_scores
 
 
 def read_results(folder: Path, system: str | None = None) -> Results:
@@ -27,7 +27,7 @@ def read_results(folder: Path, system: str | None = None) -> Results:
 
     Raises:
         InputError: no such folder or system, no scored run, a damaged file, or runs that may not
-            be averaged; see `submission.results_rules`.
+            be averaged; see `submission.results.rules`.
     """
     if system is not None:
         require_system(system)

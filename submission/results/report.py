@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from submission.paired import CONFIDENCE, Difference, differences
-from submission.published_results import DATASET, PUBLISHED
-from submission.results import MEASURES, Results
-from submission.spread import Cell, cells
+from submission.results.paired import CONFIDENCE, Difference, differences
+from submission.results.published import DATASET, PUBLISHED
+from submission.results.scored_runs import MEASURES, Results
+from submission.results.spread import Cell, cells
 
 COLUMNS = (
     "kind",

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from deploy.errors import InputError, suggestion
-from submission.results import MEASURES, Results
-from submission.spread import by_seed, with_mean
-from submission.student_t import two_sided_quantile
+from submission.results.scored_runs import MEASURES, Results
+from submission.results.spread import by_seed, with_mean
+from submission.results.student_t import two_sided_quantile
 
 CONFIDENCE = 0.95
 

@@ -13,8 +13,8 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from baseline.plots import DOTS_PER_INCH
 from deploy.files import replacing
-from submission.results import Result
-from submission.spread import Spread
+from submission.results.scored_runs import Result
+from submission.results.spread import Spread
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 """Of recipes, told apart by colour-blind eyes too: M. Okabe and K. Ito, Color universal design."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from baseline.challenge import DEVICE_GROUPS
 from baseline.recipe import Recipe
 from baseline.run import Run
-from submission.scores import Scores
+from submission.results.scores import Scores
 
 MACRO = "macro"
 MEASURES = (MACRO, *DEVICE_GROUPS)

@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from submission.results import Result, Results
-from submission.results_marks import (
+from submission.results.marks import (
     MEAN_AND_SPREAD,
     POINTS_APART,
     UNSEEN,
@@ -23,7 +22,8 @@ from submission.results_marks import (
     label,
     moved,
 )
-from submission.spread import Spread, spread
+from submission.results.scored_runs import Result, Results
+from submission.results.spread import Spread, spread
 
 PANELS_A_ROW = 3
 

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from baseline.challenge import DEVICE_GROUPS, DEVICES
 from deploy.files import make_folder
-from submission.results import MACRO, Result, Results
-from submission.results_curves import plot_learning_curves, read_curves
-from submission.results_marks import (
+from submission.results.curves import plot_learning_curves, read_curves
+from submission.results.marks import (
     COLOURS,
     HATCHES,
     MEAN_AND_SPREAD,
@@ -26,8 +25,9 @@ from submission.results_marks import (
     moved,
     save,
 )
-from submission.results_parameters import plot_parameters
-from submission.spread import by_seed, spread
+from submission.results.parameters import plot_parameters
+from submission.results.scored_runs import MACRO, Result, Results
+from submission.results.spread import by_seed, spread
 
 
 def draw(results: Results, folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from submission.results import MEASURES, Result, Results
+from submission.results.scored_runs import MEASURES, Result, Results
 
 
 @dataclass(frozen=True)

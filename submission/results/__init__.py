@@ -1,0 +1,1 @@
+"""What a folder of runs amounts to: means, paired differences, published rows and pictures."""
