@@ -26,6 +26,7 @@ from baseline.clips import Dataset
 from baseline.inference import Clips
 from baseline.progress import progress_bar
 from baseline.recipe import Training
+from baseline.schedule import learning_rate_factor
 from baseline.store import Store
 from deploy.errors import InputError
 from deploy.files import replacing, write_bytes
@@ -136,14 +137,6 @@ class LabelledClips:
         self.devices = chosen.device.to_numpy(str)
 
 
-def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> float:
-    """Linear from 0 to 1 over the warm-up, then half a cosine down to 0."""
-    if step < warmup_steps:
-        return step / warmup_steps
-    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
 def make_batch(
     augmenter: Augmenter, training_set: LabelledClips, clips: np.ndarray, rng: np.random.Generator
 ) -> Batch:
@@ -167,16 +160,17 @@ def _train_epoch(
     # For networks that draw themselves in training, such as those with patchout or dropout.
     torch.manual_seed(int(np.random.SeedSequence([course.seed, epoch]).generate_state(1)[0]))
     batches = list(_shuffled_batches(len(training_set.labels), course.settings.batch_size, rng))
-    total_steps = course.settings.epochs * len(batches)
-    warmup_steps = course.settings.warmup(total_steps)
+    in_bf16 = course.settings.arithmetic == "bf16"
     state.network.train()
     loss_sum, correct = 0.0, 0
     for number, clips in enumerate(batches):
-        factor = learning_rate_factor(epoch * len(batches) + number, warmup_steps, total_steps)
+        factor = learning_rate_factor(course.settings, epoch, number, len(batches))
         for group in state.optimizer.param_groups:
             group["lr"] = course.settings.learning_rate * factor
         batch = make_batch(augmenter, training_set, clips, rng)
-        logits = state.network(batch.log_mel.contiguous(memory_format=torch.channels_last))
+        shown = batch.log_mel.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=in_bf16):
+            logits = state.network(shown).float()
         loss = course.loss(logits, batch)
         state.optimizer.zero_grad()
         fabric.backward(loss)

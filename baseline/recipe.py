@@ -95,6 +95,10 @@ def _front_end(value: Any) -> Any:
         raise ValueError(str(error)) from error
 
 
+SCHEDULES = ("warmup_steps", "warmup_share", "ramp")
+"""Settings of a training that say how its learning rate changes, and exclude each other."""
+
+
 class Section(BaseModel):
     """A group of settings: unknown keys are refused and values never change."""
 
@@ -124,23 +128,40 @@ class Augmentation(Section):
     """Of mixup's Beta distribution; 0.3 in CP-JKU's systems."""
 
 
+class Ramp(Section):
+    """A learning rate that changes once an epoch; see `baseline.schedule.ramp_factor`."""
+
+    warmup_epochs: int = Field(ge=0)
+    down_from_epoch: int = Field(ge=0)
+    """Counted from 0."""
+    down_epochs: int = Field(ge=1)
+    last_factor: float = Field(gt=0, le=1)
+    """What remains of the learning rate."""
+
+
 class Training(Section):
-    """AdamW with a linear warm-up and a cosine down to zero, per step."""
+    """Steps of an optimiser; the learning rate follows a ramp, or a warm-up and a cosine."""
 
     epochs: int = Field(150, ge=1)
     batch_size: int = Field(256, ge=2)
     learning_rate: float = Field(5e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """Adam adds the weight decay to the gradient, as the CP-JKU systems of 2022 and 2023 did."""
+    arithmetic: Literal["fp32", "bf16"] = "fp32"
+    """Of the network; weights and loss are fp32 with either."""
     validate_every: int = Field(10, ge=1)
     """Epochs between two looks at the test split, for the learning curve only."""
     warmup_steps: int | None = Field(None, ge=0)
     warmup_share: float | None = Field(None, ge=0, lt=1)
     """Warm-up as a share of all steps, where a number of steps would outlast a small split."""
+    ramp: Ramp | None = None
+    """Instead of a linear warm-up and a cosine down to zero, which change with every step."""
 
     @model_validator(mode="after")
-    def _one_warmup(self) -> Training:
-        if (self.warmup_steps is None) == (self.warmup_share is None):
-            raise ValueError("give exactly one of warmup_steps and warmup_share")
+    def _one_schedule(self) -> Training:
+        if [getattr(self, name) is None for name in SCHEDULES].count(False) != 1:
+            raise ValueError(f"give exactly one of {', '.join(SCHEDULES)}")
         return self
 
     def warmup(self, total_steps: int) -> int:
@@ -288,10 +309,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
         value = _parse_yaml(text)
     except ValueError as error:
         raise InputError(f"--set {override}: the value is not valid YAML ({error}).") from error
-    if last == "warmup_share":  # the two ways to give the warm-up exclude each other
-        values.pop("warmup_steps", None)
-    if last == "warmup_steps":
-        values.pop("warmup_share", None)
+    if last in SCHEDULES:
+        values.update({name: None for name in SCHEDULES if name in values})
     values[last] = value
 
 

@@ -19,7 +19,7 @@ from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict
 from baseline.initial_weights import load_initial_weights
 from baseline.loop import Course, LabelledClips, Loss, Row, State, run_epochs
-from baseline.recipe import Recipe
+from baseline.recipe import Recipe, Training
 from baseline.run import Run
 from baseline.store import Store
 from baseline.teacher_logits import read_logits
@@ -141,13 +141,15 @@ def _initial_state(fabric: Fabric, recipe: Recipe, seed: int) -> State:
     if recipe.initial_weights:
         load_initial_weights(network, recipe.initial_weights)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        network.parameters(),
-        lr=recipe.train.learning_rate,
-        weight_decay=recipe.train.weight_decay,
+    return State(*fabric.setup(network, make_optimizer(network, recipe.train)))
+
+
+def make_optimizer(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    """The optimiser that the settings ask for, of all the network's parameters."""
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    return kinds[settings.optimizer](
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    network, optimizer = fabric.setup(network, optimizer)
-    return State(network, optimizer)
 
 
 def _validate(network: nn.Module, front_end: features.LogMel, test_set: LabelledClips) -> Row:

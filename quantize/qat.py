@@ -24,7 +24,7 @@ from baseline.loop import Batch, Course, LabelledClips, Loss, State, run_epochs
 from baseline.recipe import Quantization
 from baseline.run import Run
 from baseline.store import Store
-from baseline.training import training_loss
+from baseline.training import make_optimizer, training_loss
 from deploy.files import read_json, replacing, write_json
 from quantize import onnx_files, tflite_files
 from quantize.lean_file import write_lean
@@ -68,10 +68,7 @@ def train_qat(
     fabric = Fabric(accelerator="auto", devices=1)
     with output_to(run.quantize_log):
         prepared = prepare(round_weights(network, torch.from_numpy(log_mels)), log_mels[:2])
-    optimizer = torch.optim.AdamW(
-        prepared.parameters(), settings.qat.learning_rate, weight_decay=settings.qat.weight_decay
-    )
-    state = State(*fabric.setup(prepared, optimizer))
+    state = State(*fabric.setup(prepared, make_optimizer(prepared, settings.qat)))
     observer = Observer(settings.observer, settings.percentile)
 
     def observe_ranges(epoch: int) -> None:

@@ -17,11 +17,11 @@ from baseline import models
 from baseline.augmenter import Augmenter
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
-from baseline.loop import learning_rate_factor
 from baseline.models.passt import Arch, PaSST
 from baseline.models.patchout import Patchout
 from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
+from baseline.schedule import cosine_factor
 from baseline.store import prepare
 from baseline.synthetic_responses import synthetic_responses
 from baseline.teacher_logits import TeacherLogits, write_logits
@@ -218,13 +218,13 @@ def test_folder_of_another_run_is_refused(start):
 
 
 def test_learning_rate_warms_up_and_falls_to_zero():
-    factors = [learning_rate_factor(step, 10, 100) for step in range(101)]
+    factors = [cosine_factor(step, 10, 100) for step in range(101)]
     assert factors[0] == 0
     assert factors[5] == 0.5
     assert factors[10] == 1
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == pytest.approx(0, abs=1e-9)
-    assert learning_rate_factor(5, 0, 5) == 0
+    assert cosine_factor(5, 0, 5) == 0
 
 
 def test_augmentation_can_be_switched_off():
