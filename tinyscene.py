@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = build_parser().parse_args(_with_double_verbs(arguments))
         verb: Verb = options.verb
+        _require_one_process(verb)
         return verb(options) or WITHIN
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
@@ -66,6 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     print(f"tinyscene: {message}", file=sys.stderr)
     return code
+
+
+def _require_one_process(verb: Verb) -> None:
+    several = os.environ.get("WORLD_SIZE", "1") != "1" and "TORCHELASTIC_RUN_ID" in os.environ
+    if several and verb is not train:
+        raise InputError(
+            f"torchrun: found the verb '{verb.__name__}', expected 'train', the only one that "
+            "several processes can share; start this one without torchrun."
+        )
 
 
 def _say(message: str) -> None:
@@ -123,10 +133,12 @@ def run(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     _keep_memory()
+    from baseline.processes import told_once
     from submission.pipeline import train_run
 
-    trained, _, _ = train_run(_task(options), _say)
-    _say(f"run: {trained.folder}")
+    say = told_once(_say)
+    trained, _, _ = train_run(_task(options), say)
+    say(f"run: {trained.folder}")
 
 
 def matrix(options: argparse.Namespace) -> int:
@@ -144,7 +156,7 @@ def matrix(options: argparse.Namespace) -> int:
         float_only=options.float_only,
         over_budget=options.over_budget,
     )
-    failures = run_matrix(wanted, options.workers, _say)
+    failures = run_matrix(wanted, options.workers, _say, ray=options.ray)
     for cell, reason in failures.items():
         _say(f"matrix: {cell} {reason}")
     return OVER if failures else WITHIN
@@ -507,6 +519,7 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     crossing.add_argument(
         "--workers", type=_whole(1, MAX_WORKERS), help="runs at a time (default: as many as fit)"
     )
+    crossing.add_argument("--ray", metavar="HOST:PORT", help="run on this Ray cluster")
 
     example = "runs --against small --plots pictures"
     telling = _verb(verbs, "results", results, "means, spreads, differences of runs", example)

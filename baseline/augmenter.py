@@ -25,6 +25,7 @@ from baseline.features import LogMel
 from baseline.impulse_responses import ImpulseResponses, read_responses
 from baseline.inference import to_float
 from baseline.pitch import shift_some
+from baseline.processes import spread
 from baseline.recipe import SYNTHETIC, Augmentation
 from baseline.synthetic_responses import synthetic_responses
 from deploy.errors import InputError, suggestion
@@ -50,7 +51,7 @@ class Augmenter:
             devices: name of the device of each, (batch,).
         """
         waves = self._waves(to_float(waves), devices, rng)
-        return self._masked_and_mixed(self._front_end(rng)(waves), rng)
+        return self._masked_and_mixed(spread(self._front_end(rng), waves), rng)
 
     def mix(
         self, log_mel: torch.Tensor, rng: np.random.Generator

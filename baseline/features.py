@@ -37,6 +37,8 @@ class LogMel(nn.Module):
     @torch.no_grad()
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
         spec = self.front_end
+        if not len(waves):  # as where processes share a small batch; no transform takes nothing
+            return waves.new_zeros(0, 1, spec.n_mels, spec.frames(waves.shape[-1]))
         waves = waves[:, 0]
         if spec.pre_emphasis:
             waves = torch.sub(waves[:, 1:], waves[:, :-1], alpha=spec.pre_emphasis)

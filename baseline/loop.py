@@ -1,6 +1,7 @@
 """The loop over epochs that float and quantisation-aware training share.
 
-It runs on Lightning Fabric, can be stopped at any moment, and then goes on where it was.
+It runs on Lightning Fabric, in one process or several, can be stopped at any moment, and then goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from baseline.augmenter import Augmenter
 from baseline.challenge import SCENES
 from baseline.clips import Dataset
 from baseline.inference import Clips
+from baseline.processes import add_gradients, spread
 from baseline.progress import progress_bar
 from baseline.recipe import Training
 from baseline.schedule import learning_rate_factor
@@ -100,27 +102,30 @@ def run_epochs(
 
     The state is saved after every epoch and each epoch draws from its own generator, so a
     training that was stopped and started again ends with the weights of one that was not (on
-    one machine, with the same number of threads).
+    one machine, with the same number of threads). Of several processes (see `processes`) the first
+    writes the files.
 
     Args:
         before_epoch: called with the epoch's index.
-        after_epoch: may add columns to the epoch's row.
+        after_epoch: may add columns to the epoch's row; called in the first process.
 
     Raises:
         InputError: a corrupt checkpoint, a loss that is not finite, or a full disk.
     """
     resume(course.checkpoint_file, state)
     epochs = course.settings.epochs
+    first = fabric.is_global_zero
     progress = progress_bar(
-        epochs, course.title, "epoch", show=show_progress, done=state.epochs_done
+        epochs, course.title, "epoch", show=show_progress and first, done=state.epochs_done
     )
     with progress:
         for epoch in range(state.epochs_done, epochs):
             before_epoch(epoch)
             row = _train_epoch(course, fabric, state, augmenter, training_set, epoch)
             _require_finite(course, row)
-            state.history.append(after_epoch(row))
-            save(course, state)
+            state.history.append(after_epoch(row) if first else row)
+            if first:
+                save(course, state)
             progress.set_postfix(loss=f"{row['train_loss']:.3f}", refresh=False)
             progress.update()
 
@@ -170,10 +175,11 @@ def _train_epoch(
         batch = make_batch(augmenter, training_set, clips, rng)
         shown = batch.log_mel.contiguous(memory_format=torch.channels_last)
         with torch.autocast(shown.device.type, torch.bfloat16, enabled=in_bf16):
-            logits = state.network(shown).float()
+            logits = spread(state.network, shown).float()
         loss = course.loss(logits, batch)
         state.optimizer.zero_grad()
         fabric.backward(loss)
+        add_gradients(state.network)
         state.optimizer.step()
         loss_sum += loss.item() * len(clips)
         correct += int((logits.argmax(1) == batch.labels).sum())

@@ -19,10 +19,12 @@ from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict
 from baseline.initial_weights import load_initial_weights
 from baseline.loop import Course, LabelledClips, Loss, Row, State, run_epochs
+from baseline.processes import launch
 from baseline.recipe import Recipe, Training
 from baseline.run import Run
 from baseline.store import Store
 from baseline.teacher_logits import read_logits
+from baseline.whole_batch_norm import normalise_whole_batches
 from deploy.errors import InputError
 from deploy.files import write_bytes, write_text
 
@@ -35,31 +37,34 @@ def train(
     teachers: Path | None = None,
     tensorboard: bool = False,
     show_progress: bool = True,
+    fabric: Fabric | None = None,
 ) -> None:
     """Train the run's recipe on its split and write the weights after the last epoch.
 
     Args:
         teachers: file of logits to learn from, where the recipe distils.
+        fabric: of `processes.launch`, where several processes train together.
 
     Raises:
         InputError: a corrupt checkpoint, an unusable store or split, logits that are missing or do
             not fit, unusable impulse responses, or a full disk.
     """
     recipe = run.recipe
-    fabric = Fabric(accelerator="auto", devices=1)
+    fabric = fabric or launch()
     rows = dataset.train_rows(run.split)
-    write_text(run.training_list_file, "\n".join(dataset.clips.filename[rows]) + "\n")
+    if fabric.is_global_zero:
+        write_text(run.training_list_file, "\n".join(dataset.clips.filename[rows]) + "\n")
     loss = training_loss(run, teachers, list(dataset.clips.filename[rows]), fabric.device)
     state = _initial_state(fabric, recipe, run.seed)
     front_end = features.create(recipe.front_end).to(fabric.device)
     training_set = LabelledClips(dataset, store, rows, fabric.device)
     devices = training_set.devices.tolist()
     augmenter = create_augmenter(recipe.augment, front_end, devices, fabric.device)
-    if augmenter.response_names:
+    if augmenter.response_names and fabric.is_global_zero:
         write_text(run.responses_file, "\n".join(augmenter.response_names) + "\n")
     test_set = LabelledClips(dataset, store, dataset.test_rows(), fabric.device)
 
-    with _curve_writer(run, tensorboard) as write_curves:
+    with _curve_writer(run, tensorboard and fabric.is_global_zero) as write_curves:
 
         def validate(row: Row) -> Row:
             epoch, settings = row["epoch"], recipe.train
@@ -77,7 +82,12 @@ def train(
             after_epoch=validate,
             show_progress=show_progress,
         )
-    weights = {name: value.contiguous() for name, value in state.network.state_dict().items()}
+    if fabric.is_global_zero:
+        _finish(run, state.network)
+
+
+def _finish(run: Run, network: nn.Module) -> None:
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_bytes(run.weights_file, save(weights))
     run.checkpoint_file.unlink(missing_ok=True)
 
@@ -140,6 +150,7 @@ def _initial_state(fabric: Fabric, recipe: Recipe, seed: int) -> State:
     network = models.create(recipe.network, **recipe.network_options)
     if recipe.initial_weights:
         load_initial_weights(network, recipe.initial_weights)
+    network = normalise_whole_batches(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(*fabric.setup(network, make_optimizer(network, recipe.train)))
 

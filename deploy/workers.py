@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,6 +23,8 @@ from deploy.errors import InputError
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
+
+PR_SET_PDEATHSIG = 1
 
 
 def in_parallel(
@@ -90,6 +94,12 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent ends, however that does. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def abandoned() -> bool:

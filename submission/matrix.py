@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +17,8 @@ from deploy.files import make_folder
 from deploy.frontend import front_end
 from deploy.machine.system_files import ROOT, read_bytes_field
 from quantize.system_names import TORCH_SYSTEMS
+from submission import ray_cells
+from submission.cells import Cell, Job, locked, run_here
 from submission.pipeline import default_run_folder, default_store
 
 BYTES_PER_WORKER = 5 * 2**30
@@ -30,9 +26,7 @@ BYTES_PER_WORKER = 5 * 2**30
 
 CORES_PER_WORKER = 2
 LOCK_SECONDS = 10
-"""To wait for the cells of a matrix that was just killed to end too."""
-
-PR_SET_PDEATHSIG = 1
+"""To wait for a matrix that was just killed to end."""
 
 Say = Callable[[str], None]
 
@@ -54,25 +48,6 @@ class Matrix:
     float_only: bool = False
     """Leave quantising out, as for teachers."""
     over_budget: bool = False
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of the matrix."""
-
-    recipe: Recipe
-    source: str
-    """Name or file that the recipe comes from."""
-    split: int
-    seed: int
-    folder: Path
-    system: str
-    """What is scored last: the submitted system, or the float one where that is all."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the run was trained and then scored."""
-        return Run(self.folder).is_scored(self.system)
 
 
 def cells(matrix: Matrix) -> list[Cell]:
@@ -105,26 +80,39 @@ def cells(matrix: Matrix) -> list[Cell]:
     ]
 
 
-def run_matrix(matrix: Matrix, workers: int | None, say: Say) -> dict[str, str]:
+def run_matrix(
+    matrix: Matrix, workers: int | None, say: Say, *, ray: str | None = None
+) -> dict[str, str]:
     """Run the cells that are not complete, several at a time.
+
+    Args:
+        ray: address of a Ray cluster to run them on, rather than here.
 
     Returns:
         Name of each cell that failed, with the reason.
 
     Raises:
-        InputError: see `cells`, unusable data, or another matrix at work in the folder.
+        InputError: see `cells` and `ray_cells`, unusable data, or another matrix at work
+            in the folder.
     """
     every = cells(matrix)
-    make_folder(matrix.out / "logs")
-    with _exclusive(matrix.out) as lock:
+    make_folder(_logs(matrix))
+    with _exclusive(matrix.out):
         waiting = [cell for cell in every if not cell.complete]
         say(f"matrix: {len(every) - len(waiting)} of {len(every)} cells are complete already")
         if not waiting:
             return {}
+        jobs = [_job(matrix, cell) for cell in waiting]
+        if ray is not None:
+            ray_cells.require_answer(ray)
         _prepare(matrix, waiting[0].recipe)
-        workers = min(workers or fitting_workers(), len(waiting))
-        say(f"matrix: {len(waiting)} cells, {workers} at a time; logs in {matrix.out / 'logs'}")
-        return _run_all(matrix, waiting, workers, lock, say)
+        if ray is not None:
+            with ray_cells.joined(ray, _logs(matrix) / "ray.log") as cluster:
+                say(f"matrix: {len(jobs)} cells, {cluster}; logs in {_logs(matrix)}")
+                return _run_all(cluster.run(jobs, workers, say), len(jobs), say)
+        workers = min(workers or fitting_workers(), len(jobs))
+        say(f"matrix: {len(jobs)} cells, {workers} at a time; logs in {_logs(matrix)}")
+        return _run_all(run_here(jobs, workers), len(jobs), say)
 
 
 def fitting_workers() -> int:
@@ -136,50 +124,23 @@ def fitting_workers() -> int:
     return max(1, min(by_cores, by_memory))
 
 
-def _run_all(
-    matrix: Matrix, waiting: Sequence[Cell], workers: int, lock: int, say: Say
-) -> dict[str, str]:
+def _run_all(outcomes: Generator[tuple[Job, str]], count: int, say: Say) -> dict[str, str]:
     failures: dict[str, str] = {}
     started = time.monotonic()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        futures = {pool.submit(_run, matrix, cell, workers, lock): cell for cell in waiting}
-        for done, future in enumerate(as_completed(futures), 1):
-            cell, reason = futures[future], future.result()
+    with closing(outcomes):
+        for done, (job, reason) in enumerate(outcomes, 1):
             if reason:
-                failures[cell.folder.name] = reason
-            left = (time.monotonic() - started) / done * (len(waiting) - done)
+                failures[job.cell.name] = reason
+            left = (time.monotonic() - started) / done * (count - done)
             say(
-                f"matrix: {done} of {len(waiting)}, {left / 60:.0f} min left: {cell.folder.name} "
-                f"{reason or _accuracy(cell)}"
+                f"matrix: {done} of {count}, {left / 60:.0f} min left: {job.cell.name} "
+                f"{reason or _accuracy(job.cell)}"
             )
-    finally:
-        pool.shutdown(cancel_futures=True)
     return failures
 
 
-def _run(matrix: Matrix, cell: Cell, workers: int, lock: int) -> str:
-    """Run a cell in a process of its own; why it failed, or nothing."""
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    log = matrix.out / "logs" / f"{cell.folder.name}.log"
-    with open(log, "wb") as file:
-        done = subprocess.run(
-            _command(matrix, cell),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-            pass_fds=(lock,),  # held until the last cell has ended too
-            preexec_fn=_die_with_parent,
-        )
-    if done.returncode == 0:
-        return ""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"failed ({lines[-1] if lines else f'exit code {done.returncode}'}); see {log}"
-
-
-def _command(matrix: Matrix, cell: Cell) -> list[str]:
-    command = [sys.executable, "-m", "tinyscene", "run", "--recipe", cell.source]
+def _job(matrix: Matrix, cell: Cell) -> Job:
+    command = ["run", "--recipe", cell.source]
     command += ["--data", str(matrix.data), "--split", str(cell.split), "--seed", str(cell.seed)]
     command += ["--store", str(_store(matrix)), "--out", str(cell.folder)]
     command += ["--float-only"] if matrix.float_only else []
@@ -188,13 +149,11 @@ def _command(matrix: Matrix, cell: Cell) -> list[str]:
         command += ["--set", override]
     if cell.recipe.distill:
         command += ["--teachers", str(_logits_file(matrix, cell.split))]
-    return command
+    return Job(cell, tuple(command), _logs(matrix), Path.cwd())
 
 
-def _die_with_parent() -> None:
-    # A killed matrix cannot stop its cells; on Linux the system can.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _logs(matrix: Matrix) -> Path:
+    return matrix.out / "logs"
 
 
 def _accuracy(cell: Cell) -> str:
@@ -244,19 +203,12 @@ def _logits_file(matrix: Matrix, split: int) -> Path:
 
 
 @contextmanager
-def _exclusive(out: Path) -> Iterator[int]:
-    """Hold the folder's lock; the system drops it when the matrix and its cells have ended."""
-    with open(out / ".matrix.lock", "w") as file:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise InputError(
-                        f"{out}: another matrix is at work in this folder; wait until it ends or "
-                        "choose another folder with --out."
-                    ) from error
-                time.sleep(0.2)
-        yield file.fileno()
+def _exclusive(out: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system drops it when the matrix has ended."""
+    with locked(out / ".matrix.lock", LOCK_SECONDS) as lock:
+        if lock is None:
+            raise InputError(
+                f"{out}: another matrix is at work in this folder; wait until it ends or "
+                "choose another folder with --out."
+            )
+        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from baseline import complexity, plots
 from baseline.clips import Dataset, read_dataset
@@ -20,6 +21,9 @@ from quantize.quantization import quantize_run
 from quantize.system_names import available_systems
 from submission.budget import count_recipe
 from submission.predict import audio_files, predict_run
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,17 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
     Raises:
         InputError: wrong data, a network over the budget, or a folder with another run.
     """
+    from baseline import processes
+
+    fabric = processes.launch()
+    with processes.together():
+        return _train_run(task, processes.told_once(say), fabric)
+
+
+def _train_run(
+    task: Task, say: Callable[[str], None], fabric: Fabric
+) -> tuple[Run, Dataset, Store]:
+    from baseline.processes import first_alone
     from baseline.training import read_history, train
 
     dataset = read_dataset(task.data)
@@ -68,23 +83,34 @@ def train_run(task: Task, say: Callable[[str], None]) -> tuple[Run, Dataset, Sto
         f"{'within' if counted.within_limits else 'OVER'} the limits"
     )
     _tell_foreign_front_end(task.recipe, say)
-    store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
-    run = create_run(
-        task.out,
-        task.recipe,
-        split=task.split,
-        seed=task.seed,
-        data=task.data,
-        store=task.store,
-        teachers=task.teachers,
-    )
-    write_json(run.complexity_file, counted.to_dict())
-    if run.weights_file.is_file():
+    with first_alone(fabric):
+        store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
+        run = create_run(
+            task.out,
+            task.recipe,
+            split=task.split,
+            seed=task.seed,
+            data=task.data,
+            store=task.store,
+            teachers=task.teachers,
+        )
+        trained = run.weights_file.is_file()
+    if fabric.is_global_zero:
+        write_json(run.complexity_file, counted.to_dict())
+    if trained:
         say(f"train: {run.folder} is already trained")
     else:
-        train(run, dataset, store, teachers=task.teachers, tensorboard=task.tensorboard)
-    title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
-    plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
+        train(
+            run,
+            dataset,
+            store,
+            teachers=task.teachers,
+            tensorboard=task.tensorboard,
+            fabric=fabric,
+        )
+    if fabric.is_global_zero:
+        title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
+        plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
     return run, dataset, store
 
 

@@ -47,5 +47,5 @@ def test_one_schedule():
     both = ["train={epochs: 2, warmup_share: 0.1, warmup_steps: 3}"]
     with pytest.raises(InputError, match="exactly one of warmup_steps, warmup_share, ramp"):
         load_recipe("small", both)
-    with pytest.raises(InputError, match=r"train.ramp.down_epochs"):
+    with pytest.raises(InputError, match=r"train.ramp.down_from_epoch"):
         load_recipe("small", ["train.ramp={warmup_epochs: 2}"])
