@@ -1,5 +1,7 @@
 # The two commands of TinyScene; each sets up its own environment on a fresh machine.
 VENV ?= .venv
+# Two processes of tests, each with a thread: more would wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 
@@ -12,10 +14,10 @@ demo: $(VENV)/ready  ## the whole line on synthetic recordings, about 6 minutes 
 	$(BIN)/tinyscene demo demo
 
 test: $(VENV)/ready  ## all tests, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 test-fast: $(VENV)/ready  ## the tests of under two minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/ready  ## style and types
 	$(BIN)/ruff check .
