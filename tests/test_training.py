@@ -25,7 +25,7 @@ from baseline.schedule import cosine_factor
 from baseline.store import prepare
 from baseline.synthetic_responses import synthetic_responses
 from baseline.teacher_logits import TeacherLogits, write_logits
-from baseline.training import train
+from baseline.training import make_optimizer, train
 from deploy.errors import InputError
 from deploy.frontend import FRONT_ENDS
 
@@ -80,6 +80,29 @@ def test_writes_weights_history_and_clips(start):
 def test_same_seed_same_weights_and_another_seed_others(start):
     assert same_weights(start("first"), start("second"))
     assert not same_weights(start("first"), start("third", seed=1))
+
+
+def test_bfloat16_is_near_but_not_the_same(start):
+    exact, rounded = start("fp32", PASST), start("bf16", [*PASST, "train.arithmetic=bf16"])
+    one, other = (pd.read_csv(run.history_file).train_loss for run in (exact, rounded))
+    np.testing.assert_allclose(other, one, rtol=0.02)
+    assert (one != other).any()
+    assert {value.dtype for value in load_file(rounded.weights_file).values()} == {torch.float32}
+
+
+def test_optimisers_add_weight_decay_differently():
+    weights = {}
+    for name in ("adamw", "adam"):
+        settings = load_recipe("small", [f"train.optimizer={name}", "train.weight_decay=1"]).train
+        network = torch.nn.Linear(1, 1, bias=False)
+        network.weight.data.fill_(1)
+        optimizer = make_optimizer(network, settings)
+        network.weight.grad = torch.full_like(network.weight, 1e-3)
+        optimizer.step()
+        weights[name] = network.weight.item()
+    rate = settings.learning_rate  # one step of Adam is the learning rate long
+    assert weights["adam"] == pytest.approx(1 - rate, abs=1e-6)
+    assert weights["adamw"] == pytest.approx((1 - rate) - rate, abs=1e-4)
 
 
 class StoppedError(Exception):
