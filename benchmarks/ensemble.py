@@ -2,9 +2,9 @@
 
     python -m benchmarks.ensemble RUN RUN ... [--each 2]
 
-Log-probabilities are averaged, which decides as the mean of logits that `tinyscene teach` takes. With
-`--each N` the runs are taken N at a time, in the order given; mean and sample standard deviation over
-these ensembles follow.
+Log-probabilities are averaged, which decides as the mean of logits that `tinyscene teach` takes.
+With `--each N` the runs are taken N at a time, in the order given; mean and sample standard
+deviation over these ensembles follow.
 """
 
 from __future__ import annotations
