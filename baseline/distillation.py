@@ -29,7 +29,7 @@ def distillation_loss(
     """
     student = (logits / temperature).log_softmax(1)
     target = (teacher / temperature).log_softmax(1)
-    return kl_div(student, target, reduction="mean", log_target=True)
+    return kl_div(student, target, reduction="none", log_target=True).mean()
 
 
 def mixed_distillation_loss(
