@@ -76,7 +76,7 @@ CASES = [
     Case(
         "two warm-ups",
         WITH_RECIPE,
-        ("my.yaml: key 'train': give exactly one of warmup_steps and warmup_share",),
+        ("my.yaml: key 'train': give exactly one of warmup_steps, warmup_share, ramp",),
         write("my.yaml", RECIPE + "  warmup_share: 0.1\n"),
     ),
     Case("unknown recipe", f"{TRAIN} --recipe smal", ("recipe 'smal'", "did you mean 'small'?")),
