@@ -107,6 +107,16 @@ def test_a_window_that_meets_only_margin(tmp_path):
 
 
 @needs_compiler
+def test_tensors_before_a_window_of_margin_are_left_out(tmp_path):
+    network = NetworkFile(seed=0)
+    x = network.convolution(network.input(2, 2, 1), 4, (1, 1), (1, 1))
+    y = network.max_pool(network.pad(x, (1, 0), (0, 0)), (1, 1), (3, 1))
+    assert y.shape == (1, 2, 4)
+    _, plan = emitted(tmp_path, (network, y))
+    host_outputs(tmp_path, random_inputs((network, y), plan.network), *SANITIZERS)
+
+
+@needs_compiler
 @settings(FEW, max_examples=10)
 @given(blocks_of("max_pool", "grouped"))
 def test_pools_and_groups_equal_tflm_under_sanitizers(drawn):

@@ -238,7 +238,7 @@ def model_source(plan: Plan) -> str:
         TAKE_GROUP if any(map(_is_grouped, plan.steps)) else "",
         COPY_VALUES if net.Reshape in layers else "",
         "\n",
-        *(ring(plan, rows) for rows in plan.rows.values()),
+        *(ring(plan, rows) for index, rows in plan.rows.items() if index in plan.touched),
         "\n",
         "\n".join(step_function(plan, plan.steps[position]) for position in used),
         "\n",
@@ -266,7 +266,7 @@ def _fill_margins(plan: Plan) -> Iterable[str]:
         size = plan.blank_bytes(zero_point)
         yield f"    memset(model_arena.bytes + {offset}, {zero_point}, {size});\n"
     for index, rows in plan.rows.items():
-        if rows.left or rows.right:
+        if index in plan.touched and (rows.left or rows.right):
             name = ring_name(index)
             yield f"    memset({name}.memory, {rows.tensor.zero_point}, {rows.bytes});\n"
 

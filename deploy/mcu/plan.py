@@ -67,6 +67,12 @@ class Plan:
     """First byte in the arena of the row outside of tensors, by their zero point."""
     arena_bytes: int
 
+    @property
+    def touched(self) -> set[int]:
+        """Tensors that scheduled steps read or write: none before a window of margin alone."""
+        steps = [self.steps[position] for position in set(self.schedule)]
+        return {tensor for step in steps for tensor in (*step.inputs, step.output)}
+
     def blank_bytes(self, zero_point: int) -> int:
         """Bytes of that row, as long as the longest that it stands for."""
         return _blank_sizes(self.steps, self.rows)[zero_point]
