@@ -6,6 +6,7 @@ earlier one wrote.
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from importlib import metadata
@@ -28,6 +29,9 @@ VERSIONED_PACKAGES = (
     "ai-edge-litert",
 )
 
+
+MODEL_DIGEST = "model_sha256"
+"""Key of the digest of the file that scores or predictions come from."""
 
 RECORDED: dict[str, tuple[type, str]] = {
     "split": (int, "a whole number"),
@@ -154,6 +158,31 @@ class Run:
         """Predictions of a system on the evaluation set."""
         return self.folder / "predictions" / f"{system}.csv"
 
+    def predictions_record_file(self, system: str) -> Path:
+        """What those predictions belong to: model, recordings, and the CSV itself."""
+        return self.folder / "predictions" / f"{system}.json"
+
+    def partial_predictions_file(self, system: str) -> Path:
+        """Predictions that have not ended; removed when they have."""
+        return self.folder / "predictions" / f"{system}.part"
+
+    def source_file(self, system: str) -> Path:
+        """What a system's numbers come from: its exported file, or the weights."""
+        return self.weights_file if system.startswith("torch-") else self.model_file(system)
+
+    def is_current(self, record: Path, system: str) -> bool:
+        """Whether scores or predictions come from the system's file as it is now.
+
+        Their record tells by the file's digest. One without is judged by its age.
+        """
+        source = self.source_file(system)
+        if not source.is_file():
+            return True
+        try:
+            return bool(read_json(record)[MODEL_DIGEST] == file_digest(source))
+        except (InputError, KeyError, TypeError):  # whoever reads the record tells what is wrong
+            return not record.is_file() or record.stat().st_mtime_ns >= source.stat().st_mtime_ns
+
     @property
     def recipe(self) -> Recipe:
         """The resolved recipe, read from the folder."""
@@ -198,7 +227,7 @@ class Run:
         """Whether the run was trained to the end and then scored as this system."""
         scores = self.evaluation_file(system)
         whole = self.weights_file.is_file() and scores.is_file()
-        return whole and scores.stat().st_mtime_ns >= self.weights_file.stat().st_mtime_ns
+        return whole and self.is_current(scores, system)
 
     def evaluated_systems(self) -> list[str]:
         """Systems that have scores, in alphabetical order."""
@@ -261,6 +290,12 @@ def open_run(folder: Path, *, trained: bool = True) -> Run:
             "start the same training again to finish it."
         )
     return run
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def environment() -> dict[str, Any]:

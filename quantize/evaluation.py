@@ -11,7 +11,7 @@ from baseline.challenge import DEVICE_GROUPS
 from baseline.clips import Dataset
 from baseline.inference import BATCH_CLIPS
 from baseline.progress import progress_bar
-from baseline.run import Run
+from baseline.run import MODEL_DIGEST, Run, file_digest
 from baseline.store import Store
 from deploy.errors import InputError
 from deploy.files import replacing, write_json
@@ -49,6 +49,7 @@ def evaluate_system(
         np.save(temporary, probabilities.astype(np.float32))
     scores = {
         "system": system_name,
+        MODEL_DIGEST: file_digest(run.source_file(system_name)),
         "agreement_with_float": agreement_with_float(run, probabilities),
         **metrics.evaluate(probabilities, clips.label.to_numpy(), clips.device.to_list()),
     }

@@ -50,6 +50,11 @@ def metadata_name(label: str) -> str:
     return f"{label}.meta.yaml"
 
 
+def report_name(label: str) -> str:
+    """Name of the technical report, one for all systems of a team: their label without index."""
+    return f"{label.rpartition('_')[0]}.technical_report.pdf"
+
+
 def _is_name(part: str) -> bool:
     return bool(part) and part == part.strip() and not re.search(r"[\\/:\x00-\x1f]", part)
 

@@ -10,60 +10,25 @@ from typing import Any
 import yaml
 
 from baseline.challenge import DEVICES, SCENES
-from baseline.recipe import Augmentation, Precision, Recipe
+from baseline.recipe import Recipe
 from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import read_json
-from deploy.frontend import front_end
-from submission.metadata_model import Description, Metadata, split_key
+from submission.description import description_tags
+from submission.metadata_model import Metadata, split_key
 from submission.schema import problems
-from submission.team import Team
+from submission.team import TeamSystem
 
 ACCURACY_DECIMALS, LOG_LOSS_DECIMALS = 2, 4
 
-AUGMENTATION_TAGS = {
-    "roll_seconds": "time rolling",
-    "frequency_mask_mels": "frequency masking",
-    "mixstyle_probability": "freq-mixstyle",
-    "pitch_semitones": "pitch shifting",
-    "impulse_responses": "dir augmentation",
-    "time_mask_frames": "time masking",
-    "mixup_alpha": "mixup",
-}
-"""Settings of a recipe's augmentation that switch a step off at zero or null, and its tag."""
 
-RANGE_TAG = "mel range shifting"
-"""Of the two settings that switch it off at one."""
-
-METHOD_TAGS = {
-    "baseline2024": "RF-regularized CNN",
-    "cpmobile2023": "RF-regularized CNN",
-    "cpresnet128k": "RF-regularized CNN",
-    "cpresnet2020": "RF-regularized CNN",
-    "cpresnet2020_damped": "RF-regularized CNN",
-    "cpresnet_dir": "RF-regularized CNN",
-}
-"""Networks whose method has a name of its own; any other is a CNN."""
-
-PRECISION_TAGS: dict[Precision, list[str]] = {
-    "fp32": ["network design"],
-    "fp16": ["precision_16", "network design"],
-    "int8": ["weight quantization", "network design"],
-}
-"""How complexity is managed at each precision."""
-
-PIPELINE_TAGS = {
-    "torch-fp32": "training",
-    "torch-fp16": "training, conversion to 16 bit",
-    "tflite-int8": "training, post-training quantization",
-    "tflite-int8-qat": "training, quantization-aware training",
-    "onnx-int8-tuned": "training, post-training quantization",
-}
-"""How each system that can be submitted comes about."""
-
-
-def build_metadata(team: Team, runs: Sequence[Run]) -> Metadata:
+def build_metadata(
+    system: TeamSystem, runs: Sequence[Run], first: Recipe | None = None
+) -> Metadata:
     """A system's metadata from its runs, one for each split and all of the same recipe.
+
+    Args:
+        first: recipe of the team's first system, where it has several.
 
     Raises:
         InputError: a run without complexity or evaluation, or with one that is damaged.
@@ -71,19 +36,19 @@ def build_metadata(team: Team, runs: Sequence[Run]) -> Metadata:
     recipe = runs[0].recipe
     values = {
         "submission": {
-            "label": team.system_label,
-            "name": team.name,
-            "abbreviation": team.abbreviation,
+            "label": system.label,
+            "name": system.words.name,
+            "abbreviation": system.words.abbreviation,
             "authors": [
                 author.model_dump() | {"corresponding": author.corresponding is True}
-                for author in team.authors
+                for author in system.authors
             ],
         },
         "system": {
-            "description": description_tags(recipe, team) | team.description,
+            "description": description_tags(recipe, system.words, first) | system.words.description,
             "complexity": complexity_values(runs[0]),
-            "external_datasets": team.external_datasets,
-            "source_code": team.source_code,
+            "external_datasets": system.words.external_datasets,
+            "source_code": system.words.source_code,
         },
         "results": {
             "development_dataset": {split_key(run.split): split_results(run) for run in runs}
@@ -97,33 +62,6 @@ def build_metadata(team: Team, runs: Sequence[Run]) -> Metadata:
 def to_yaml(metadata: Metadata) -> str:
     """The text of meta.yaml: plain values in the challenge's order, without aliases."""
     return yaml.safe_dump(metadata.model_dump(), sort_keys=False, allow_unicode=True, width=100)
-
-
-def _without_effect(settings: Augmentation) -> set[str]:
-    return set() if settings.impulse_response_probability else {"impulse_responses"}
-
-
-def description_tags(recipe: Recipe, team: Team) -> dict[str, Any]:
-    """The general tags that follow from a recipe and the team's external datasets."""
-    augmentation = [
-        tag
-        for setting, tag in AUGMENTATION_TAGS.items()
-        if getattr(recipe.augment, setting) and setting not in _without_effect(recipe.augment)
-    ]
-    if max(recipe.augment.lowest_mel_range_hz, recipe.augment.highest_mel_range_hz) > 1:
-        augmentation.append(RANGE_TAG)
-    return Description(
-        input_sampling_rate=f"{front_end(recipe.front_end).rate_hz / 1000:g}kHz",
-        acoustic_features="log-mel energies",
-        data_augmentation=", ".join(augmentation) or None,
-        machine_learning_method=METHOD_TAGS.get(recipe.network, "CNN"),
-        external_data_usage="dataset" if team.external_datasets else None,
-        complexity_management=", ".join(PRECISION_TAGS[recipe.precision]),
-        pipeline=PIPELINE_TAGS[recipe.submitted_system],
-        framework="pytorch",
-        split_adaptations=None,
-        system_adaptations=None,
-    ).model_dump()
 
 
 def complexity_values(run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The submission zip, made from the runs of one system and valid before it has its name."""
+"""The submission zip, made from the runs of up to four systems and valid before it has its name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import replacing
+from submission.archive import open_contents
 from submission.faults import InvalidPackage, is_valid
-from submission.label import TASK, csv_name, metadata_name
+from submission.label import TASK, csv_name, metadata_name, report_name
 from submission.metadata import build_metadata, to_yaml
 from submission.rules_runs import check_runs
+from submission.systems import group_systems
 from submission.team import Team
 from submission.validate import validate
 
@@ -37,39 +39,70 @@ def package(
     evaluation_list: Path | None = None,
     report: Path | None = None,
 ) -> None:
-    """Write a validated submission zip of one system; the same input gives the same bytes.
+    """Write a validated submission zip; the same input gives the same bytes.
 
     Args:
-        runs: one for each split, all of the same recipe, evaluated and with predictions.
+        runs: one for each split of each system, evaluated and with predictions. Those of one
+            recipe are a system.
         out: the zip file; one that is there is replaced only by a valid one.
         evaluation_list: names of the evaluation files; by default those of the official set.
-        report: the technical report, PDF; without one there is a warning only.
+        report: the team's technical report, PDF; without one there is a warning only.
 
     Raises:
         InvalidPackage: naming all faults of the runs, or else all faults of the package.
-        InputError: a file that cannot be read or written.
+        InputError: a file that cannot be read or written, or systems that are not the team's.
     """
     faults = check_runs(runs)
     if faults:
         raise InvalidPackage(f"{out}: was not written, the runs do not make a submission.", faults)
-    ordered = sorted(runs, key=lambda run: run.split)
-    files = list(_files(ordered, team, report))
+    files = dict(_files(group_systems(runs), team, report))
+    _write_valid(files, out, evaluation_list, runs)
+
+
+def repackage(folder: Path, out: Path, *, evaluation_list: Path | None = None) -> None:
+    """Write a validated zip of an unzipped package; unchanged, it is the zip that it came from.
+
+    Args:
+        folder: `task1` itself or what holds it.
+
+    Raises:
+        InvalidPackage: naming all faults of the package.
+        InputError: a file that cannot be read or written.
+    """
+    with open_contents(folder) as contents:
+        if contents.faults:
+            raise InvalidPackage(f"{out}: was not written, {folder} is unsafe.", contents.faults)
+        files: dict[str, Path | bytes] = {name: contents.read(name) for name in contents.files}
+    _write_valid(files, out, evaluation_list, ())
+
+
+def is_unzipped_package(folder: Path) -> bool:
+    """Whether a folder is a package rather than a run."""
+    return folder.name == TASK or (folder / TASK).is_dir()
+
+
+def _write_valid(
+    files: dict[str, Path | bytes], out: Path, evaluation_list: Path | None, runs: Sequence[Run]
+) -> None:
     with replacing(out) as temporary:
-        _write_zip(temporary, files)
-        faults = validate(temporary, evaluation_list=evaluation_list, runs=ordered)
+        _write_zip(temporary, sorted(files.items()))
+        faults = validate(temporary, evaluation_list=evaluation_list, runs=runs)
         if not is_valid(faults):
             raise InvalidPackage(f"{out}: was not written, it would not be valid.", faults)
 
 
-def _files(runs: Sequence[Run], team: Team, report: Path | None) -> Iterator[File]:
-    label = team.system_label
-    folder = f"{TASK}/{label}"
-    for run in runs:
-        predictions = run.predictions_file(run.recipe.submitted_system)
-        yield f"{folder}/{csv_name(label, run.split)}", predictions
-    yield f"{folder}/{metadata_name(label)}", to_yaml(build_metadata(team, runs)).encode()
+def _files(systems: Sequence[Sequence[Run]], team: Team, report: Path | None) -> Iterator[File]:
+    words = team.systems_of([runs[0].recipe.name for runs in systems])
+    first = systems[0][0].recipe
+    for system, runs in zip(words, systems, strict=True):
+        folder = f"{TASK}/{system.label}"
+        for run in runs:
+            predictions = run.predictions_file(run.recipe.submitted_system)
+            yield f"{folder}/{csv_name(system.label, run.split)}", predictions
+        metadata = build_metadata(system, runs, first if len(systems) > 1 else None)
+        yield f"{folder}/{metadata_name(system.label)}", to_yaml(metadata).encode()
     if report is not None:
-        yield f"{folder}/{label}.technical_report.pdf", report
+        yield f"{TASK}/{report_name(words[0].label)}", report
 
 
 def _write_zip(path: Path, files: Sequence[File]) -> None:

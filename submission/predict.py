@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from baseline.progress import progress_bar
-from baseline.run import Run
+from baseline.run import MODEL_DIGEST, Run, file_digest
 from deploy.audio import read_mono
 from deploy.clips import clip_probabilities
 from deploy.errors import InputError
+from deploy.files import read_json, write_json
 from deploy.workers import in_parallel
 from quantize.system_names import TORCH_SYSTEMS, exported_file, require_system
+from submission.partial_predictions import open_partial
 from submission.predictions import read_evaluation_list, write_predictions
 
 AUDIO_SUFFIXES = {".wav", ".flac"}
 READING_THREADS = 2
 CLIPS_AT_ONCE = 64
+
+CSV_DIGEST = "csv_sha256"
+"""Key of the digest of complete predictions in their record."""
 
 
 def predict_run(
@@ -35,6 +42,9 @@ def predict_run(
 ) -> Path:
     """Write a system's predictions as the challenge's CSV.
 
+    Stopped and started again, it goes on where it was. Predictions that are complete, of the same
+    model and recordings, stay as they are.
+
     Args:
         audio: folder of WAV or FLAC files, mono, at any rate, of a second or longer.
         evaluation_list: the files to predict, in order; without it all in the folder, by number.
@@ -45,24 +55,62 @@ def predict_run(
         The CSV file.
 
     Raises:
-        InputError: an empty folder, a file missing or unreadable, or an unusable run.
+        InputError: an empty folder, a file missing or unreadable, an unusable run, a full disk, or
+            another process that predicts the same.
     """
     system_name = system_name or run.recipe.submitted_system
     require_system(system_name)
     paths = listed_files(audio, evaluation_list) if evaluation_list else audio_files(audio)
-    if system_name in TORCH_SYSTEMS:
-        parts = _by_torch(run, system_name, paths)
-    else:
-        parts = _by_file(exported_file(run, system_name), paths, workers)
-    rows = []
-    title = f"predict {system_name}"
-    with progress_bar(len(paths), title, "clip", show=show_progress) as progress:
-        for probabilities in parts:
-            rows.append(probabilities)
-            progress.update(len(probabilities))
+    identity = _identity(run, system_name, audio, paths)
     predictions = run.predictions_file(system_name)
-    write_predictions(predictions, [path.name for path in paths], np.concatenate(rows))
+    if _is_complete(run, system_name, identity):
+        return predictions
+    partial = run.partial_predictions_file(system_name)
+    with open_partial(partial, identity, CLIPS_AT_ONCE) as rows:
+        title = f"predict {system_name}"
+        with progress_bar(len(paths), title, "clip", show=show_progress, done=rows.rows) as bar:
+            for probabilities in _parts(run, system_name, paths[rows.rows :], workers):
+                rows.append(probabilities)
+                bar.update(len(probabilities))
+        write_predictions(predictions, [path.name for path in paths], rows.probabilities())
+        record = identity | {CSV_DIGEST: file_digest(predictions)}
+        write_json(run.predictions_record_file(system_name), record)
     return predictions
+
+
+def _identity(run: Run, system_name: str, audio: Path, paths: Sequence[Path]) -> dict[str, Any]:
+    """What predictions belong to: the system's file, and the recordings by folder and name."""
+    source = run.source_file(system_name)
+    if system_name not in TORCH_SYSTEMS:
+        exported_file(run, system_name)
+    names = "\n".join(path.name for path in paths)
+    return {
+        "system": system_name,
+        MODEL_DIGEST: file_digest(source),
+        "audio": str(audio.resolve()),
+        "names_sha256": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+        "clips": len(paths),
+    }
+
+
+def _is_complete(run: Run, system_name: str, identity: dict[str, Any]) -> bool:
+    predictions, record = (
+        run.predictions_file(system_name),
+        run.predictions_record_file(system_name),
+    )
+    if not predictions.is_file() or not record.is_file():
+        return False
+    return bool(read_json(record) == identity | {CSV_DIGEST: file_digest(predictions)})
+
+
+def _parts(
+    run: Run, system_name: str, paths: list[Path], workers: int | None
+) -> Iterator[np.ndarray]:
+    if not paths:
+        return iter(())
+    if system_name in TORCH_SYSTEMS:
+        return _by_torch(run, system_name, paths)
+    return _by_file(exported_file(run, system_name), paths, workers)
 
 
 def audio_files(folder: Path) -> list[Path]:

@@ -10,8 +10,8 @@ from typing import Any
 from baseline.challenge import SPLITS
 from baseline.run import Run
 from deploy.errors import InputError
-from submission.faults import Fault
-from submission.label import csv_name, metadata_name
+from submission.faults import Fault, examples
+from submission.label import INDICES, csv_name, metadata_name
 from submission.metadata import complexity_values, split_results
 from submission.metadata_model import split_key
 from submission.rules_metadata import (
@@ -21,6 +21,7 @@ from submission.rules_metadata import (
     number_at,
 )
 from submission.safe_yaml import Document, KeyPath
+from submission.systems import group_systems
 
 LOG_LOSS_TOLERANCE = 0.01
 """Nats by which a rounded log loss may differ from the run's."""
@@ -46,8 +47,12 @@ def digest(data: bytes) -> str:
 
 
 def check_runs(runs: Sequence[Run]) -> list[Fault]:
-    """Check that runs make up a system: one for each split, alike, evaluated and predicted."""
-    return [*_check_splits(runs), *_check_alike(runs), *_check_stages(runs)]
+    """Check that runs make up systems: each with a run a split, alike, evaluated and predicted."""
+    systems = group_systems(runs)
+    faults = list(_check_count(systems))
+    for system in systems or [[]]:
+        faults += [*_check_splits(system), *_check_alike(system), *_check_stages(system)]
+    return faults
 
 
 def compare_with_runs(systems: Sequence[PackagedSystem], runs: Sequence[Run]) -> list[Fault]:
@@ -57,38 +62,49 @@ def compare_with_runs(systems: Sequence[PackagedSystem], runs: Sequence[Run]) ->
     """
     if not systems:
         return []
-    faults = list(_check_repeated_splits(runs))
-    for group in _by_recipe(runs):
+    faults: list[Fault] = []
+    for group in group_systems(runs):
+        faults += _check_repeated_splits(group)
         comparisons = [list(_compare(system, group)) for system in systems]
-        nearest = min(comparisons, key=len)
+        nearest: list[Fault] = min(comparisons, key=len)
         faults += nearest
     return faults
 
 
+def _check_count(systems: Sequence[Sequence[Run]]) -> Iterator[Fault]:
+    if len(systems) > len(INDICES):
+        names = examples([system[0].recipe.name for system in systems], show=len(systems))
+        message = f"found {len(systems)} recipes ({names}), expected at most {len(INDICES)}."
+        yield Fault("S103", "runs", message)
+
+
 def _check_splits(runs: Sequence[Run]) -> Iterator[Fault]:
     splits = [run.split for run in runs]
+    name = f"runs of {runs[0].recipe.name}" if runs else "runs"
     for split in SPLITS:
         if split not in splits:
-            yield Fault("S401", "runs", f"found none of split {split}, expected one a split.")
+            yield Fault("S401", name, f"found none of split {split}, expected one a split.")
     yield from _check_repeated_splits(runs)
 
 
 def _check_repeated_splits(runs: Sequence[Run]) -> Iterator[Fault]:
-    for group in _by_recipe(runs):
-        first: dict[int, Run] = {}
-        for run in group:
-            if run.split in first:
-                message = f"is of split {run.split} as {first[run.split].folder}, expected one run."
-                yield Fault("S402", str(run.folder), message)
-            first.setdefault(run.split, run)
+    first: dict[int, Run] = {}
+    for run in runs:
+        if run.split in first:
+            message = f"is of split {run.split} as {first[run.split].folder}, expected one run."
+            yield Fault("S402", str(run.folder), message)
+        first.setdefault(run.split, run)
 
 
 def _check_alike(runs: Sequence[Run]) -> Iterator[Fault]:
-    first = runs[0] if runs else None
     for run in runs[1:]:
-        if first is not None and run.recipe != first.recipe:
-            message = f"has another recipe than {first.folder}, expected one for all splits."
+        if run.recipe != runs[0].recipe:
+            message = f"has another recipe than {runs[0].folder}, expected one for all splits."
             yield Fault("S403", str(run.folder), message)
+        if run.record["data"] != runs[0].record["data"]:
+            found = f"was trained on {run.record['data']}, {runs[0].folder} on"
+            message = f"{found} {runs[0].record['data']}, expected one dataset."
+            yield Fault("S409", str(run.folder), message)
 
 
 def _check_stages(runs: Sequence[Run]) -> Iterator[Fault]:
@@ -96,6 +112,8 @@ def _check_stages(runs: Sequence[Run]) -> Iterator[Fault]:
         "S404": _require_predictions,
         "S405": split_results,
         "S406": complexity_values,
+        "S407": _require_current_evaluation,
+        "S408": _require_current_predictions,
     }
     for run in runs:
         for code, require in stages.items():
@@ -105,23 +123,32 @@ def _check_stages(runs: Sequence[Run]) -> Iterator[Fault]:
                 yield Fault(code, str(run.folder), str(error))
 
 
+def _require_current_evaluation(run: Run) -> None:
+    system = run.recipe.submitted_system
+    path = run.evaluation_file(system)
+    if path.is_file() and not run.is_current(path, system):
+        raise InputError(
+            f"{path} is of another model than {run.source_file(system).name} is now; run: "
+            f"tinyscene evaluate {run.folder}"
+        )
+
+
+def _require_current_predictions(run: Run) -> None:
+    system = run.recipe.submitted_system
+    path, record = run.predictions_file(system), run.predictions_record_file(system)
+    if path.is_file() and not run.is_current(record if record.is_file() else path, system):
+        raise InputError(
+            f"{path} is of another model than {run.source_file(system).name} is now; run: "
+            f"tinyscene predict {run.folder} --audio EVALUATION_AUDIO"
+        )
+
+
 def _require_predictions(run: Run) -> None:
     path = run.predictions_file(run.recipe.submitted_system)
     if not path.is_file():
         raise InputError(
             f"{path} is missing; run: tinyscene predict {run.folder} --audio EVALUATION_AUDIO"
         )
-
-
-def _by_recipe(runs: Sequence[Run]) -> list[list[Run]]:
-    groups: list[list[Run]] = []
-    for run in runs:
-        alike = next((group for group in groups if group[0].recipe == run.recipe), None)
-        if alike is None:
-            groups.append([run])
-        else:
-            alike.append(run)
-    return groups
 
 
 def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:

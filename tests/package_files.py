@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from baseline.run import Run
+from submission.label import report_name
 from submission.predictions import COLUMNS
 from submission.validate import validate
 from tests.synthetic_runs import LABEL
@@ -28,7 +29,7 @@ NAMES = [f"{number}.wav" for number in range(12)]
 FOLDER = f"task1/{LABEL}"
 CSV = f"{FOLDER}/{LABEL}.output.split_25.csv"
 META = f"{FOLDER}/{LABEL}.meta.yaml"
-PDF = f"{FOLDER}/{LABEL}.technical_report.pdf"
+PDF = f"task1/{report_name(LABEL)}"
 
 COMPLEXITY, DESCRIPTION = ("system", "complexity"), ("system", "description")
 DEVELOPMENT = ("results", "development_dataset")
@@ -159,7 +160,7 @@ def relabel(label: str, folder: str | None = None) -> Edit:
 
     def edit(files: Files) -> None:
         renamed = {
-            f"task1/{folder or label}/{name.split('/')[2].replace(LABEL, label)}": content
+            f"task1/{folder or label}/{name.rpartition('/')[2].replace(LABEL, label)}": content
             for name, content in files.items()
         }
         files.clear()

@@ -11,8 +11,8 @@ import yaml
 from baseline import metrics
 from baseline.challenge import DEVICES, SCENES, SPLITS
 from baseline.recipe import Recipe, load_recipe, save_recipe
-from baseline.run import Run
-from deploy.files import write_json, write_text
+from baseline.run import MODEL_DIGEST, Run, file_digest
+from deploy.files import write_bytes, write_json, write_text
 from submission.predictions import write_predictions
 
 CLIPS_PER_SCENE_AND_DEVICE = 3
@@ -54,8 +54,13 @@ def softmax(generator: np.random.Generator, clips: int) -> np.ndarray:
     return probabilities
 
 
+def _digest(run: Run, system: str) -> dict[str, str]:
+    source = run.source_file(system)
+    return {MODEL_DIGEST: file_digest(source)} if source.is_file() else {}
+
+
 def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run:
-    """A run as all stages together leave it, without weights."""
+    """A run as all stages together leave it, with something in the place of weights."""
     run = Run(folder)
     generator = np.random.default_rng(split)
     system = recipe.submitted_system
@@ -64,6 +69,7 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
     scores = metrics.evaluate(
         softmax(generator, len(labels)), labels, [DEVICES[device] for device in devices]
     )
+    write_bytes(run.weights_file, b"weights")
     write_text(run.recipe_file, save_recipe(recipe))
     write_json(run.record_file, {"split": split, "seed": 0, "data": "data", "store": "store"})
     write_json(
@@ -77,7 +83,7 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
             "peak_activation_bytes": 1,
         },
     )
-    write_json(run.evaluation_file(system), {"system": system, **scores})
+    write_json(run.evaluation_file(system), {"system": system, **_digest(run, system), **scores})
     write_predictions(run.predictions_file(system), names, softmax(generator, len(names)))
     return run
 

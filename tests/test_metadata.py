@@ -16,12 +16,17 @@ from baseline.recipe import Augmentation, Recipe, load_recipe
 from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import read_json, write_json, write_text
-from submission.metadata import AUGMENTATION_TAGS, build_metadata, description_tags, to_yaml
+from submission.description import AUGMENTATION_TAGS, description_tags
+from submission.metadata import build_metadata, to_yaml
 from submission.safe_yaml import read_yaml
-from submission.team import Team, load_team
+from submission.team import Team, TeamSystem, load_team
 from tests.synthetic_runs import LABEL, MACS, PARAMETERS, TEAM, write_team
 
 pytest_plugins = ["tests.package_fixtures"]
+
+
+def only_system(team: Team) -> TeamSystem:
+    return team.systems_of(["any"])[0]
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def team(tmp_path: Path) -> Team:
 
 
 def test_metadata_has_the_challenges_keys_in_its_order(team: Team, runs: list[Run]) -> None:
-    values = yaml.safe_load(to_yaml(build_metadata(team, runs)))
+    values = yaml.safe_load(to_yaml(build_metadata(only_system(team), runs)))
     assert list(values) == ["submission", "system", "results"]
     assert list(values["submission"]) == ["label", "name", "abbreviation", "authors"]
     system = values["system"]
@@ -57,7 +62,7 @@ def test_metadata_has_the_challenges_keys_in_its_order(team: Team, runs: list[Ru
 
 
 def test_metadata_says_what_the_runs_and_the_team_say(team: Team, runs: list[Run]) -> None:
-    values = yaml.safe_load(to_yaml(build_metadata(team, runs)))
+    values = yaml.safe_load(to_yaml(build_metadata(only_system(team), runs)))
     assert values["submission"]["label"] == LABEL
     assert values["submission"]["authors"][1]["lastname"] == "Müller"
     assert values["system"]["complexity"] == {
@@ -77,7 +82,7 @@ def test_metadata_says_what_the_runs_and_the_team_say(team: Team, runs: list[Run
 
 
 def test_the_text_is_what_pyyaml_reads(team: Team, runs: list[Run]) -> None:
-    metadata = build_metadata(team, runs)
+    metadata = build_metadata(only_system(team), runs)
     text = to_yaml(metadata)
     assert yaml.safe_load(text) == metadata.model_dump() == read_yaml(text.encode()).values
     assert "&" not in text
@@ -129,7 +134,7 @@ def test_the_team_may_say_it_better(tmp_path: Path, runs: list[Run]) -> None:
         source_code="https://example.org/code",
         description={"pipeline": ["train", "prune"], "framework": None},
     )
-    values = build_metadata(load_team(path), runs).model_dump()
+    values = build_metadata(only_system(load_team(path)), runs).model_dump()
     system = values["system"]
     assert system["external_datasets"] == [external]
     assert system["source_code"] == "https://example.org/code"
@@ -143,7 +148,7 @@ def test_scores_without_clips_are_null(team: Team, runs: list[Run]) -> None:
     scores = read_json(path)
     scores["devices"]["s6"] = {"accuracy": None, "log_loss": None, "clips": 0}
     write_json(path, scores)
-    values = build_metadata(team, runs).model_dump()
+    values = build_metadata(only_system(team), runs).model_dump()
     found = values["results"]["development_dataset"]["split_5"]["device_wise"]["s6"]
     assert found == {"accuracy": None, "logloss": None}
 
@@ -165,7 +170,7 @@ def test_damaged_records_of_a_run_are_bad_input(
     path = run.complexity_file if file == "complexity" else run.evaluation_file("torch-fp16")
     write_json(path, read_json(path) | change)
     with pytest.raises(InputError, match=re.escape(message)):
-        build_metadata(team, runs)
+        build_metadata(only_system(team), runs)
 
 
 # --- team.yaml -----------------------------------------------------------------------------------

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import yaml
 
 from baseline.challenge import MAX_MACS, SPLITS
 from baseline.recipe import load_recipe
-from baseline.run import Run
+from baseline.run import MODEL_DIGEST, Run, file_digest
 from deploy.errors import InputError
 from deploy.files import read_json, write_json
-from submission.faults import InvalidPackage, is_valid
-from submission.package import TIMESTAMP, package
+from submission.faults import Fault, InvalidPackage, is_valid
+from submission.package import TIMESTAMP, package, repackage
 from submission.team import Team, load_team
 from submission.validate import validate
 from tests.package_files import CSV, FOLDER, META, NAMES, PDF
 from tests.synthetic_runs import (
     LABEL,
+    TEAM,
     write_report,
     write_run,
     write_team,
@@ -53,7 +56,7 @@ def test_the_zip_holds_the_challenges_files(
     package(runs, team, out, evaluation_list=evaluation, report=report)
     with zipfile.ZipFile(out) as archive:
         csvs = [f"{FOLDER}/{LABEL}.output.split_{split}.csv" for split in SPLITS]
-        assert archive.namelist() == [*csvs, META, PDF]
+        assert archive.namelist() == sorted([*csvs, META, PDF])
         assert archive.read(CSV) == runs[2].predictions_file(SYSTEM).read_bytes()
         assert yaml.safe_load(archive.read(META))["submission"]["label"] == LABEL
         assert {entry.date_time for entry in archive.infolist()} == {TIMESTAMP}
@@ -98,6 +101,39 @@ def with_broken_complexity(runs: list[Run]) -> None:
     runs[0].complexity_file.write_text("{")
 
 
+def trained_again(run: Run) -> None:
+    """Weights that are neither those of the evaluation nor older than the predictions."""
+    later = run.predictions_file(SYSTEM).stat().st_mtime_ns + 1
+    run.weights_file.write_bytes(b"other weights")
+    os.utime(run.weights_file, ns=(later, later))
+
+
+def on_other_data(run: Run) -> None:
+    write_json(run.record_file, read_json(run.record_file) | {"data": "elsewhere"})
+
+
+def of_more_recipes(runs: list[Run], names: Sequence[str]) -> list[Run]:
+    """The same runs once more for each name of a recipe."""
+    place = runs[0].folder.parent
+    more = []
+    for name in names:
+        recipe = load_recipe("baseline2024", [f"name={name}", "augment.mixup_alpha=0.3"])
+        for split in SPLITS:
+            more.append(write_run(place / f"{name}{split}", split, NAMES, recipe))
+    return more
+
+
+def team_of(tmp_path: Path, *recipes: str) -> Team:
+    """A team with a system for each recipe."""
+    words = {key: value for key, value in TEAM.items() if key == "authors"}
+    systems = [
+        {"recipe": name, "name": f"System {name}", "abbreviation": name[:10]} for name in recipes
+    ]
+    values = {"lastname": "Doe", "institute": "TINY", **words, "systems": systems}
+    (tmp_path / "team.yaml").write_text(yaml.safe_dump(values))
+    return load_team(tmp_path / "team.yaml")
+
+
 BAD_RUNS: dict[str, tuple[list[str], Callable[[list[Run]], object]]] = {
     "none": (["S401"] * 5, lambda runs: runs.clear()),
     "one missing": (["S401"], lambda runs: runs.pop(2)),
@@ -110,6 +146,9 @@ BAD_RUNS: dict[str, tuple[list[str], Callable[[list[Run]], object]]] = {
     "broken evaluation": (["S405"], with_broken_evaluation),
     "no complexity": (["S406"], lambda runs: runs[1].complexity_file.unlink()),
     "broken complexity": (["S406"], with_broken_complexity),
+    "trained again": (["S407", "S408"], lambda runs: trained_again(runs[1])),
+    "other data": (["S409"], lambda runs: on_other_data(runs[1])),
+    "too many systems": (["S103"], lambda runs: runs.extend(of_more_recipes(runs, "abcd"))),
 }
 
 
@@ -154,6 +193,91 @@ def test_a_package_with_faults_is_not_written_and_all_are_told(
     assert isinstance(error.value, InputError)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert out.read_bytes() == b"what stood there before"
+
+
+def test_systems_of_several_recipes_are_one_package(
+    runs: list[Run], evaluation: Path, out: Path, tmp_path: Path
+) -> None:
+    team = team_of(tmp_path, "baseline2024", "a", "b", "c")
+    every = [*runs, *of_more_recipes(runs, "abc")]
+    package(every, team, out, evaluation_list=evaluation, report=write_report(tmp_path / "x.pdf"))
+    assert validate(out, evaluation_list=evaluation, runs=every) == [
+        Fault("S106", "task1/Doe_TINY_task1_4", ANY)
+    ]
+    with zipfile.ZipFile(out) as archive:
+        names = archive.namelist()
+        metadata = [
+            yaml.safe_load(archive.read(f"task1/{label}/{label}.meta.yaml"))
+            for label in (f"Doe_TINY_task1_{index}" for index in range(1, 5))
+        ]
+    assert len(names) == 4 * 6 + 1
+    assert "task1/Doe_TINY_task1.technical_report.pdf" in names
+    assert [values["submission"]["name"] for values in metadata] == [
+        "System baseline2024",
+        "System a",
+        "System b",
+        "System c",
+    ]
+    said = [values["system"]["description"]["system_adaptations"] for values in metadata]
+    assert said == [None, *["augment.mixup_alpha: 0.3 instead of 0"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("recipes", "words"),
+    [
+        (["baseline2024"], "describes no system of recipe 'a'"),
+        (["baseline2024", "a", "b"], "describes a system of recipe 'b', found no runs of it"),
+    ],
+)
+def test_systems_are_those_of_the_team(
+    recipes: list[str], words: str, runs: list[Run], evaluation: Path, out: Path, tmp_path: Path
+) -> None:
+    every = [*runs, *of_more_recipes(runs, "a")]
+    with pytest.raises(InputError, match=words):
+        package(every, team_of(tmp_path, *recipes), out, evaluation_list=evaluation)
+    assert not out.parent.exists()
+
+
+def test_a_team_of_one_system_has_no_two(
+    runs: list[Run], team: Team, evaluation: Path, out: Path
+) -> None:
+    with pytest.raises(InputError, match="describes one system, found runs of the recipes"):
+        package([*runs, *of_more_recipes(runs, "a")], team, out, evaluation_list=evaluation)
+
+
+def test_an_unzipped_package_gives_the_same_zip_again(
+    valid_zip: Path, evaluation: Path, out: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(valid_zip) as archive:
+        archive.extractall(tmp_path / "unzipped")
+    for place in (tmp_path / "unzipped", tmp_path / "unzipped" / "task1"):
+        repackage(place, out, evaluation_list=evaluation)
+        assert out.read_bytes() == valid_zip.read_bytes()
+    (tmp_path / "unzipped" / CSV).write_text("filename")
+    with pytest.raises(InvalidPackage, match="S204"):
+        repackage(tmp_path / "unzipped", out, evaluation_list=evaluation)
+    assert out.read_bytes() == valid_zip.read_bytes()
+
+
+def test_an_unzipped_package_with_links_is_refused(
+    valid_zip: Path, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "task1").mkdir()
+    (tmp_path / "task1" / "secret.pdf").symlink_to("/etc/passwd")
+    with pytest.raises(InvalidPackage, match="S003"):
+        repackage(tmp_path, out)
+    assert not out.exists()
+
+
+def test_copied_runs_are_not_outdated(
+    runs: list[Run], team: Team, evaluation: Path, out: Path
+) -> None:
+    for run in runs:  # as after copying a folder, which gives files the time of the copy
+        run.weights_file.touch()
+        write_json(
+            run.predictions_record_file(SYSTEM), {MODEL_DIGEST: file_digest(run.weights_file)}
+        )
+    package(runs, team, out, evaluation_list=evaluation)
 
 
 def test_predictions_of_other_files_are_refused(runs: list[Run], team: Team, out: Path) -> None:
