@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -59,14 +59,31 @@ def open_partial(path: Path, identity: dict[str, Any], chunk: int) -> Iterator[P
     try:
         with open(path, "a+b") as file:
             _lock(file, path)
-            start, rows = _begin(file, identity, chunk)
-            yield PartialPredictions(file, start, rows)
+            with _without_trace_of_nothing(path, header := _header(identity)):
+                rows = _begin(file, header, chunk)
+                yield PartialPredictions(file, len(header), rows)
             path.unlink()
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); free some space and start "
             "the same command again to go on."
         ) from error
+
+
+def _header(identity: dict[str, Any]) -> bytes:
+    return json.dumps(identity, sort_keys=True).encode() + b"\n"
+
+
+@contextmanager
+def _without_trace_of_nothing(path: Path, header: bytes) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if path.stat().st_size <= len(header):
+            path.unlink()
+            with suppress(OSError):  # it holds other systems' predictions
+                path.parent.rmdir()
+        raise
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
@@ -78,18 +95,17 @@ def _lock(file: BinaryIO, path: Path) -> None:
         ) from error
 
 
-def _begin(file: BinaryIO, identity: dict[str, Any], chunk: int) -> tuple[int, int]:
-    """Position and number of the rows that may stay; everything after them is cut off."""
-    header = json.dumps(identity, sort_keys=True).encode() + b"\n"
+def _begin(file: BinaryIO, header: bytes, chunk: int) -> int:
+    """Number of the rows that may stay; everything after them is cut off."""
     file.seek(0)
     if file.read(len(header)) != header:
         file.truncate(0)
         file.write(header)
         file.flush()
-        return len(header), 0
+        return 0
     rows = _sound_rows(file.read()) // chunk * chunk
     file.truncate(len(header) + rows * ROW_BYTES)
-    return len(header), rows
+    return rows
 
 
 def _sound_rows(data: bytes) -> int:

@@ -259,9 +259,7 @@ def test_an_unzipped_package_gives_the_same_zip_again(
     assert out.read_bytes() == valid_zip.read_bytes()
 
 
-def test_an_unzipped_package_with_links_is_refused(
-    valid_zip: Path, out: Path, tmp_path: Path
-) -> None:
+def test_an_unzipped_package_with_links_is_refused(out: Path, tmp_path: Path) -> None:
     (tmp_path / "task1").mkdir()
     (tmp_path / "task1" / "secret.pdf").symlink_to("/etc/passwd")
     with pytest.raises(InvalidPackage, match="S003"):

@@ -239,7 +239,7 @@ CASES = [
     Case(
         "disk full at predictions",
         "predict run --audio audio",
-        ("run/predictions/torch-fp16.csv: cannot be written", "free some space"),
+        ("run/predictions/torch-fp16.part: cannot be written", "free some space"),
         file_limit=200,
         leaves=("run/predictions",),
     ),
