@@ -59,7 +59,8 @@ def open_partial(path: Path, identity: dict[str, Any], chunk: int) -> Iterator[P
     try:
         with open(path, "a+b") as file:
             _lock(file, path)
-            with _without_trace_of_nothing(path, header := _header(identity)):
+            header = _header(identity)
+            with _keeping(path, len(header) + chunk * ROW_BYTES):
                 rows = _begin(file, header, chunk)
                 yield PartialPredictions(file, len(header), rows)
             path.unlink()
@@ -75,11 +76,12 @@ def _header(identity: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _without_trace_of_nothing(path: Path, header: bytes) -> Iterator[None]:
+def _keeping(path: Path, least: int) -> Iterator[None]:
+    """Leave the file to a later start only if it holds a chunk of rows."""
     try:
         yield
     except BaseException:
-        if path.stat().st_size <= len(header):
+        if path.stat().st_size < least:
             path.unlink()
             with suppress(OSError):  # it holds other systems' predictions
                 path.parent.rmdir()
