@@ -28,7 +28,7 @@ SPLITS = (5, 10, 25, 50, 100)
 MAX_SECONDS = 3600
 MAX_RATE, MAX_CHANNELS = 384_000, 64
 RUNS = Path("runs")
-DOUBLE_VERBS = ("mcu test", "mcu report", "bench compare")
+DOUBLE_VERBS = ("mcu test", "mcu report", "bench compare", "package init")
 SYSTEMS_HELP = "torch-fp32, torch-fp16, onnx-fp32, onnx-int8 or tflite-int8"
 
 Verb = Callable[[argparse.Namespace], int | None]
@@ -411,9 +411,16 @@ def estimate(options: argparse.Namespace) -> None:
 
 def package(options: argparse.Namespace) -> None:
     from baseline.run import open_run
+    from submission.package import is_unzipped_package, repackage
     from submission.package import package as write_package
     from submission.team import load_team
 
+    if len(options.runs) == 1 and is_unzipped_package(options.runs[0]):
+        repackage(options.runs[0], options.out, evaluation_list=options.list)
+        _say(f"{options.out}: valid")
+        return
+    if options.team is None:
+        raise InputError("package: expected --team FILE; make one with: tinyscene package init")
     runs = [open_run(folder) for folder in options.runs]
     write_package(
         runs,
@@ -423,6 +430,20 @@ def package(options: argparse.Namespace) -> None:
         report=options.report,
     )
     _say(f"{options.out}: valid")
+
+
+def package_init(options: argparse.Namespace) -> None:
+    from baseline.run import open_run
+    from deploy.files import write_text
+    from submission.systems import group_systems
+    from submission.team_form import Answers, ask, team_form
+
+    if options.out.exists():
+        raise InputError(f"{options.out}: is there already; edit it, or choose another --out.")
+    systems = group_systems([open_run(folder) for folder in options.runs])
+    answers = ask(input) if sys.stdin and sys.stdin.isatty() else Answers()
+    write_text(options.out, team_form(answers, [runs[0].recipe.name for runs in systems]))
+    _say(f"{options.out}: replace every FILL-IN in it")
 
 
 def validate(options: argparse.Namespace) -> int:
@@ -695,11 +716,17 @@ def _with_double_verbs(arguments: Sequence[str] | None) -> list[str]:
 def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     example = "RUN5 RUN10 RUN25 RUN50 RUN100 --team team.yaml --out task1.zip"
     packing = _verb(verbs, "package", package, "write a validated submission zip", example)
-    packing.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    packing.add_argument("--team", type=Path, required=True, help="YAML about the authors")
+    packing.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="five a system; or an unzipped package"
+    )
+    packing.add_argument("--team", type=Path, help="YAML about the authors; see: package init")
     packing.add_argument("--out", type=Path, required=True, metavar="ZIP")
     packing.add_argument("--list", type=Path, help="evaluation list, if not the official one")
     packing.add_argument("--report", type=Path, help="technical report, PDF")
+
+    beginning = _verb(verbs, "package init", package_init, "write a team.yaml to fill in", "RUN...")
+    beginning.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="of the systems")
+    beginning.add_argument("--out", type=Path, default=Path("team.yaml"), metavar="FILE")
 
     validating = _verb(verbs, "validate", validate, "list every fault of a package", "task1.zip")
     validating.add_argument("package", type=Path, metavar="ZIP")

@@ -19,8 +19,9 @@ from submission.metadata_model import (
     Description,
     ExternalDataset,
 )
-from submission.safe_yaml import read_yaml
+from submission.safe_yaml import KeyPath, read_yaml
 from submission.schema import UNKNOWN, Section, Tags, Text, failure, problems
+from submission.team_form import PLACEHOLDER
 
 
 def _known_tags(tags: dict[str, Tags]) -> dict[str, Tags]:
@@ -167,12 +168,22 @@ def _require_label(label: str) -> None:
             raise failure(code, message.removesuffix("."))
 
 
+def _placeholder(values: object, path: KeyPath = ()) -> KeyPath:
+    """Where the first placeholder stands; empty if there is none."""
+    if isinstance(values, dict | list):
+        items = values.items() if isinstance(values, dict) else enumerate(values)
+        return next(
+            (where for key, value in items if (where := _placeholder(value, (*path, str(key))))), ()
+        )
+    return path if values == PLACEHOLDER else ()
+
+
 def load_team(path: Path) -> Team:
     """Read a team.yaml.
 
     Raises:
         InputError: missing, not YAML, with Python tags, an unknown key (naming the nearest valid
-            one) or a wrong value.
+            one), a wrong value or a placeholder.
     """
     try:
         document = read_yaml(path.read_bytes())
@@ -181,6 +192,11 @@ def load_team(path: Path) -> Team:
     for flaw in document.flaws:
         where = f"{path}:{flaw.line}" if flaw.line else str(path)
         raise InputError(f"{where}: {flaw.message}")
+    if where := _placeholder(document.values):
+        raise InputError(
+            f"{path}:{document.line(where)}: key '{'.'.join(where)}': found {PLACEHOLDER}, expected "
+            "your own words; fill it in."
+        )
     several = isinstance(document.values, dict) and "systems" in document.values
     model = TeamOfSeveral if several else TeamOfOne
     for problem in problems(model, document.values):
