@@ -192,9 +192,9 @@ def load_team(path: Path) -> Team:
     for flaw in document.flaws:
         where = f"{path}:{flaw.line}" if flaw.line else str(path)
         raise InputError(f"{where}: {flaw.message}")
-    if where := _placeholder(document.values):
+    if key := _placeholder(document.values):
         raise InputError(
-            f"{path}:{document.line(where)}: key '{'.'.join(where)}': found {PLACEHOLDER}, expected "
+            f"{path}:{document.line(key)}: key '{'.'.join(key)}': found {PLACEHOLDER}, expected "
             "your own words; fill it in."
         )
     several = isinstance(document.values, dict) and "systems" in document.values

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+import yaml
 
 PLACEHOLDER = "FILL-IN"
 """Stands where nobody answered; `submission.team.load_team` refuses it."""
@@ -74,10 +76,7 @@ def ask(answer: Ask) -> Answers:
 
 def team_form(answers: Answers, recipes: Sequence[str] = ()) -> str:
     """The text of a team.yaml: a system for each recipe, or one of any recipe."""
-    quoted = {
-        key: _scalar(getattr(answers, key))
-        for key in ("lastname", "firstname", "email", "institute")
-    }
+    quoted = {key: _scalar(value) for key, value in asdict(answers).items()}
     head, authors = HEAD.format(**quoted), AUTHORS.format(**quoted)
     if len(recipes) < 2:
         return f"{head}index: 1\n{authors}\n{SYSTEM}"
@@ -87,11 +86,11 @@ def team_form(answers: Answers, recipes: Sequence[str] = ()) -> str:
 
 def _listed(recipe: str) -> str:
     lines = [f"recipe: {_scalar(recipe)}", *SYSTEM.splitlines()]
-    return "".join(
-        f"  {'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines)
-    )
+    marks = ["- ", *["  "] * (len(lines) - 1)]
+    return "".join(f"  {mark}{line}\n" for mark, line in zip(marks, lines, strict=True))
 
 
 def _scalar(text: str) -> str:
-    """Text as YAML, quoted: a JSON string is one."""
-    return text if text == PLACEHOLDER else json.dumps(text, ensure_ascii=False)
+    if text == PLACEHOLDER:
+        return text
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=sys.maxsize).strip()
