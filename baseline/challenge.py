@@ -6,6 +6,8 @@ classification) and the TAU Urban Acoustic Scenes 2022 Mobile lists.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 SCENES = (
     "airport",
     "bus",
@@ -49,6 +51,28 @@ MAX_MACS = 30_000_000
 
 EVALUATION_CLIPS = 135_730
 """Clips of the official evaluation set, named 0.wav to 135729.wav."""
+
+
+@dataclass(frozen=True)
+class Year:
+    """What a submission of one year of the challenge consists of."""
+
+    year: int
+    splits: tuple[int, ...]
+    """Percentages of the training data that a system is trained on, an output CSV for each."""
+    split_in_name: bool
+    """Whether the name of an output CSV tells its split."""
+    evaluation_clips: int | None
+    """Recordings of the evaluation set, named 0.wav and so on; None where not known here."""
+
+
+YEARS = {
+    2024: Year(2024, SPLITS, split_in_name=True, evaluation_clips=EVALUATION_CLIPS),
+    2025: Year(2025, (25,), split_in_name=False, evaluation_clips=None),
+}
+"""Of 2025 only what differs for certain: one split, devices told by `device_id`, a model for each
+device if wanted, each held against the limits for itself, and bytes counted by the type of each
+parameter. The keys of its meta.yaml are not known here."""
 
 MAX_ABBREVIATION = 10
 """Longest allowed system abbreviation in the package's metadata."""

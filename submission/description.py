@@ -88,11 +88,15 @@ def _augmentation(settings: Augmentation) -> list[str]:
     return [*tags, RANGE_TAG] if moves else tags
 
 
+def hears_measured_responses(settings: Augmentation) -> bool:
+    """Whether clips are heard through impulse responses that are data; invented ones are not."""
+    responses = settings.impulse_responses
+    return responses not in (None, SYNTHETIC) and settings.impulse_response_probability > 0
+
+
 def _external_data(recipe: Recipe, words: SystemWords) -> list[str]:
-    """What was trained with beyond the challenge's clips; invented responses are no data."""
-    responses = recipe.augment.impulse_responses
-    heard = responses not in (None, SYNTHETIC) and recipe.augment.impulse_response_probability > 0
-    tags = ["dataset"] if words.external_datasets or heard else []
+    dataset = words.external_datasets or hears_measured_responses(recipe.augment)
+    tags = ["dataset"] if dataset else []
     return [*tags, "pre-trained model"] if recipe.initial_weights else tags
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from baseline.challenge import SPLITS
+from baseline.challenge import YEARS, Year
 
 TASK = "task1"
 """Top-level folder of a package, and third part of every label."""
@@ -35,14 +35,14 @@ def label_problems(label: str) -> list[Problem]:
     return [*_index_problems(label, parts[3]), *_character_problems(label)]
 
 
-def csv_name(label: str, split: int) -> str:
+def csv_name(label: str, split: int, year: Year = YEARS[2024]) -> str:
     """Name of a system's output CSV for a split, in percent."""
-    return f"{label}.output.split_{split}.csv"
+    return f"{label}.output.split_{split}.csv" if year.split_in_name else f"{label}.output.csv"
 
 
-def csv_names(label: str) -> dict[int, str]:
+def csv_names(label: str, year: Year = YEARS[2024]) -> dict[int, str]:
     """Split to name of its output CSV."""
-    return {split: csv_name(label, split) for split in SPLITS}
+    return {split: csv_name(label, split, year) for split in year.splits}
 
 
 def metadata_name(label: str) -> str:

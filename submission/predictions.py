@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from baseline.challenge import EVALUATION_CLIPS, SCENES
+from baseline.challenge import SCENES, YEARS, Year
 from baseline.clips import read_list
 from deploy.errors import InputError
 from deploy.files import write_text
@@ -133,15 +133,20 @@ def is_numeric(table: pd.DataFrame) -> bool:
     return all(table[scene].dtype.kind in "iuf" for scene in SCENES)
 
 
-def evaluation_names(evaluation_list: Path | None) -> list[str]:
+def evaluation_names(evaluation_list: Path | None, year: Year = YEARS[2024]) -> list[str]:
     """Names that an output CSV must have: of a list, or of the official evaluation set.
 
     Raises:
-        InputError: as `read_evaluation_list`.
+        InputError: as `read_evaluation_list`, or no list in a year whose set is not known here.
     """
-    if evaluation_list is None:
-        return [f"{number}.wav" for number in range(EVALUATION_CLIPS)]
-    return read_evaluation_list(evaluation_list)
+    if evaluation_list is not None:
+        return read_evaluation_list(evaluation_list)
+    if year.evaluation_clips is None:
+        raise InputError(
+            f"--year {year.year}: the size of its evaluation set is not known here; give the "
+            "organisers' list with --list."
+        )
+    return [f"{number}.wav" for number in range(year.evaluation_clips)]
 
 
 def read_evaluation_list(path: Path) -> list[str]:

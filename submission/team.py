@@ -10,7 +10,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from deploy.errors import InputError, suggestion
-from submission.faults import RULES
 from submission.label import label_problems, make_label
 from submission.metadata_model import (
     Abbreviation,
@@ -19,6 +18,7 @@ from submission.metadata_model import (
     Description,
     ExternalDataset,
 )
+from submission.rules import RULES
 from submission.safe_yaml import KeyPath, read_yaml
 from submission.schema import UNKNOWN, Section, Tags, Text, failure, problems
 from submission.team_form import PLACEHOLDER
@@ -164,7 +164,7 @@ Team = TeamOfOne | TeamOfSeveral
 
 def _require_label(label: str) -> None:
     for code, message in label_problems(label):
-        if RULES[code][0] == "fault":
+        if RULES[code].severity == "fault":
             raise failure(code, message.removesuffix("."))
 
 

@@ -1,7 +1,7 @@
 """Everything that is wrong with a submission package, at once.
 
 Stricter than the organisers' validator: all splits, all nested results, every probability and
-every name; see `submission.faults.RULES` for the rules and their codes.
+every name; see `submission.rules.RULES` for the rules and their codes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from baseline.challenge import SPLITS
+from baseline.challenge import YEARS, Year
 from baseline.run import Run
 from deploy.errors import InputError
 from submission.archive import Contents, open_contents, printable
 from submission.faults import Fault, format_faults, is_valid
-from submission.label import TASK, csv_name, metadata_name
+from submission.label import TASK, csv_name, csv_names, metadata_name
 from submission.predictions import evaluation_names
+from submission.rules import RULES
 from submission.rules_csv import check_csv
+from submission.rules_data import check_data
 from submission.rules_layout import check_layout, check_reports, system_labels
 from submission.rules_metadata import check_metadata
 from submission.rules_runs import PackagedSystem, compare_with_runs, digest
@@ -28,7 +30,11 @@ __all__ = ["Fault", "format_faults", "is_valid", "validate"]
 
 
 def validate(
-    path: Path, *, evaluation_list: Path | None = None, runs: Sequence[Run] = ()
+    path: Path,
+    *,
+    evaluation_list: Path | None = None,
+    runs: Sequence[Run] = (),
+    year: Year = YEARS[2024],
 ) -> list[Fault]:
     """Find all faults of a package.
 
@@ -36,6 +42,7 @@ def validate(
         path: zip file; or a folder, which is `task1` itself or holds it.
         evaluation_list: names of the evaluation files; by default those of the official set.
         runs: what the package must agree with; any number of them.
+        year: by whose rules.
 
     Returns:
         Faults and warnings, container first; `is_valid` tells whether there are only warnings.
@@ -43,21 +50,22 @@ def validate(
     Raises:
         InputError: no such package, or an evaluation list or run that cannot be read.
     """
-    expected = pd.Index(evaluation_names(evaluation_list))
+    expected = pd.Index(evaluation_names(evaluation_list, year))
     with open_contents(path) as contents:
         if contents.faults:  # nothing inside may be read
             return list(contents.faults)
-        faults = [*check_layout(contents), *check_reports(contents)]
+        faults = [*check_layout(contents, year), *check_reports(contents)]
         systems = []
         for label in system_labels(contents):
-            system_faults, system = _check_system(contents, label, expected)
+            system_faults, system = _check_system(contents, label, expected, year)
             faults += system_faults
             systems.append(system)
-    return faults + compare_with_runs(systems, runs)
+    faults += [*compare_with_runs(systems, runs), *check_data(runs)]
+    return [fault for fault in faults if year.year in RULES[fault.code].years]
 
 
 def _check_system(
-    contents: Contents, label: str, expected: pd.Index
+    contents: Contents, label: str, expected: pd.Index, year: Year
 ) -> tuple[list[Fault], PackagedSystem]:
     folder = f"{TASK}/{label}"
     faults: list[Fault] = []
@@ -68,8 +76,8 @@ def _check_system(
         found, document = check_metadata(data, label, printable(name))
         faults += found
     digests = {}
-    for split in SPLITS:
-        name = f"{folder}/{csv_name(label, split)}"
+    for split, csv in csv_names(label, year).items():
+        name = f"{folder}/{csv}"
         data = _read(contents, name, faults)
         if data is not None:
             faults += check_csv(data, expected, printable(name))

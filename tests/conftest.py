@@ -5,14 +5,15 @@ from __future__ import annotations
 import gzip
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from file_server import Server
+
+from tests.file_server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,7 +74,7 @@ def write_tiny_dataset(folder: Path, *, audio: bool = True) -> Path:
     return folder
 
 
-def write_table(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def write_table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["\t".join(row) + "\n" for row in (header, *rows)]
     path.write_text("".join(lines), encoding="utf-8", newline="\n")

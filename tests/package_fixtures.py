@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from baseline.run import Run
+from deploy.files import write_json
 from submission.package import package
 from submission.team import load_team
 from tests.package_files import NAMES, Files
@@ -25,7 +26,10 @@ def made_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 def runs(made_runs: list[Run], tmp_path: Path) -> list[Run]:
     """The same runs, to be changed."""
     shutil.copytree(made_runs[0].folder.parent, tmp_path / "runs")
-    return [Run(tmp_path / "runs" / run.folder.name) for run in made_runs]
+    copies = [Run(tmp_path / "runs" / run.folder.name) for run in made_runs]
+    for run in copies:
+        write_json(run.record_file, run.record | {"data": str(tmp_path / "runs" / "data")})
+    return copies
 
 
 @pytest.fixture(scope="session")

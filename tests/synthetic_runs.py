@@ -10,10 +10,12 @@ import yaml
 
 from baseline import metrics
 from baseline.challenge import DEVICES, SCENES, SPLITS
+from baseline.clips import read_dataset
 from baseline.recipe import Recipe, load_recipe, save_recipe
 from baseline.run import MODEL_DIGEST, Run, file_digest
 from deploy.files import write_bytes, write_json, write_text
 from submission.predictions import write_predictions
+from tests.conftest import write_tiny_dataset
 
 CLIPS_PER_SCENE_AND_DEVICE = 3
 PARAMETERS, MACS = 61_148, 29_419_156
@@ -71,7 +73,14 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
     )
     write_bytes(run.weights_file, b"weights")
     write_text(run.recipe_file, save_recipe(recipe))
-    write_json(run.record_file, {"split": split, "seed": 0, "data": "data", "store": "store"})
+    data = folder.parent / "data"
+    if not data.is_dir():
+        write_tiny_dataset(data, audio=False)
+    record = {"split": split, "seed": 0, "data": str(data), "store": "store"}
+    write_json(run.record_file, record)
+    dataset = read_dataset(data)
+    clips = dataset.clips.filename[dataset.train_rows(split)]
+    write_text(run.training_list_file, "\n".join(clips) + "\n")
     write_json(
         run.complexity_file,
         {

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from file_server import Server, start_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from baseline.download import PIECE_BYTES, download
 from baseline.fetch import LIST_CLIPS, TOP_FOLDER, fetch, plain_text, read_record
 from baseline.unpack import unpack
 from deploy.errors import InputError
+from tests.file_server import Server, start_of
 
 LISTS = {"split5": 2, "split10": 4, "split25": 6, "split50": 8, "split100": 12, "test": 2}
 BIG = np.random.default_rng(0).bytes(3_000_000)
