@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from baseline.challenge import DEFAULT_YEAR, YEARS
 from deploy.errors import InputError
 from submission.archive import Contents, printable
 from submission.faults import Fault
@@ -19,14 +20,14 @@ def system_labels(contents: Contents) -> list[str]:
     return sorted({part[1] for part in parts if len(part) > 2 and part[0] == TASK and part[1]})
 
 
-def check_layout(contents: Contents) -> list[Fault]:
+def check_layout(contents: Contents, year: int = DEFAULT_YEAR) -> list[Fault]:
     """Check which folders and files there are; reads nothing."""
     labels = system_labels(contents)
     return [
         *_check_top(contents),
         *_check_systems(labels),
-        *(fault for label in labels for fault in _check_system(contents, label)),
-        *_check_others(contents, labels),
+        *(fault for label in labels for fault in _check_system(contents, label, year)),
+        *_check_others(contents, labels, year),
     ]
 
 
@@ -60,11 +61,11 @@ def _check_systems(labels: list[str]) -> Iterator[Fault]:
         yield Fault("S103", TASK, message)
 
 
-def _check_system(contents: Contents, label: str) -> Iterator[Fault]:
+def _check_system(contents: Contents, label: str, year: int) -> Iterator[Fault]:
     folder = f"{TASK}/{label}"
     for code, message in label_problems(label):
         yield Fault(code, printable(folder), message)
-    for name in csv_names(label).values():
+    for name in csv_names(label, year).values():
         if f"{folder}/{name}" not in contents.files:
             yield Fault("S108", printable(f"{folder}/{name}"), "is missing, expected a CSV.")
     name = f"{folder}/{metadata_name(label)}"
@@ -72,17 +73,18 @@ def _check_system(contents: Contents, label: str) -> Iterator[Fault]:
         yield Fault("S109", printable(name), "is missing, expected the system's metadata.")
 
 
-def _check_others(contents: Contents, labels: list[str]) -> Iterator[Fault]:
+def _check_others(contents: Contents, labels: list[str], year: int) -> Iterator[Fault]:
     expected = {
         f"{TASK}/{label}/{name}"
         for label in labels
-        for name in (*csv_names(label).values(), metadata_name(label))
+        for name in (*csv_names(label, year).values(), metadata_name(label))
     }
     for name in contents.files:
         if name in expected or name.lower().endswith(REPORT_SUFFIX) or name.split("/")[0] != TASK:
             continue
         if name.lower().endswith((".csv", ".yaml", ".yml")):
-            message = "is not a name that the label asks for, expected <label>.output.split_<n>.csv"
+            pattern = YEARS[year].output_csv.format(label="<label>", split="<n>")
+            message = f"is not a name that the label asks for, expected {pattern}"
             yield Fault("S110", printable(name), f"{message} or <label>.meta.yaml.")
         else:
             yield Fault("S111", printable(name), "is not asked for, expected CSVs and meta.yaml.")

@@ -14,6 +14,7 @@ from submission.faults import Fault
 from submission.label import csv_name, metadata_name
 from submission.metadata import complexity_values, split_results
 from submission.metadata_model import split_key
+from submission.rules_external import check_external
 from submission.rules_metadata import (
     ACCURACY_TOLERANCE,
     COMPLEXITY,
@@ -138,6 +139,8 @@ def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:
                 continue
             yield from _compare_values(system, run, code, path, expected)
         yield from _compare_predictions(system, run)
+        file = f"{system.folder}/{metadata_name(system.label)}"
+        yield from check_external(system.document, run, file)
 
 
 def _compare_values(

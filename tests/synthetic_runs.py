@@ -54,6 +54,27 @@ def softmax(generator: np.random.Generator, clips: int) -> np.ndarray:
     return probabilities
 
 
+DATA = "data"
+"""Folder of the lists that the runs were trained by, beside them."""
+
+CLIPS = [f"audio/clip{number}.wav" for number in range(10)]
+LISTS = {
+    **{f"split{split}": CLIPS[: count + 1] for count, split in enumerate(SPLITS)},
+    "test": CLIPS[6:8],
+}
+"""Names of lists to their clips; two clips are in none."""
+
+
+def write_lists(folder: Path) -> Path:
+    """A dataset folder without audio."""
+    header = "filename\tscene_label\tidentifier\tsource_label\n"
+    rows = "".join(f"{clip}\tbus\tparis-1\ta\n" for clip in CLIPS)
+    write_text(folder / "meta.csv", header + rows)
+    for name, clips in LISTS.items():
+        write_text(folder / "split_setup" / f"{name}.csv", "filename\n" + "\n".join(clips) + "\n")
+    return folder
+
+
 def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run:
     """A run as all stages together leave it, without weights."""
     run = Run(folder)
@@ -65,7 +86,10 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
         softmax(generator, len(labels)), labels, [DEVICES[device] for device in devices]
     )
     write_text(run.recipe_file, save_recipe(recipe))
-    write_json(run.record_file, {"split": split, "seed": 0, "data": "data", "store": "store"})
+    data = str(folder.parent / DATA)
+    write_json(run.record_file, {"split": split, "seed": 0, "data": data, "store": "store"})
+    write_text(run.training_list_file, "\n".join(LISTS[f"split{split}"]) + "\n")
+    write_text(run.calibration_file, "\n".join(LISTS[f"split{split}"]) + "\n")
     write_json(
         run.complexity_file,
         {
@@ -85,6 +109,7 @@ def write_run(folder: Path, split: int, names: list[str], recipe: Recipe) -> Run
 def write_runs(folder: Path, names: list[str]) -> list[Run]:
     """A run for each split, submitted at 16 bit."""
     recipe = load_recipe("baseline2024")
+    write_lists(folder / DATA)
     return [write_run(folder / f"split{split}", split, names, recipe) for split in SPLITS]
 
 
