@@ -84,8 +84,8 @@ class _Entry:
     """Of the file system, or 0 where the container keeps none."""
     size: int
     packed_size: int
-    start: int | None = None
-    """Offset of its header in a zip."""
+    start: int = -1
+    """Offset of its header in a zip; in a folder there is none."""
     method: int = zipfile.ZIP_STORED
     encrypted: bool = False
 
@@ -227,8 +227,8 @@ def _repeated_names(entries: list[_Entry]) -> Iterator[Fault]:
 
 def _shared_bytes(entries: list[_Entry]) -> Iterator[Fault]:
     """A zip in which files overlap unpacks to far more than it holds."""
-    placed = [entry for entry in entries if entry.start is not None]
-    placed.sort(key=lambda entry: entry.start or 0)
+    placed = [entry for entry in entries if entry.start >= 0]
+    placed.sort(key=lambda entry: entry.start)
     for entry, following in pairwise(placed):
         if entry.start + LOCAL_HEADER_BYTES + entry.packed_size > following.start:
             message = "overlaps with the file after it, expected each in bytes of its own."
