@@ -235,6 +235,11 @@ METADATA: Mutations = {
     "own tag": ({"S302"}, edit_text(": tiny", ": !mine tiny", META)),
     "alias bomb": ({"S303"}, whole(BOMB)),
     "merge bomb": ({"S303"}, whole(MERGE_BOMB)),
+    "aliases without end": ({"S303"}, whole(b"a: &a x\nb: [" + b"*a," * 19_000 + b"]\n")),
+    "thousands of anchors": (
+        {"S303"},
+        whole(b"".join(b"k%d: &a%d\n" % (n, n) for n in range(4_000))),
+    ),
     "endless alias": ({"S303"}, end(b"x: &x [*x]\n")),
     "deep nesting": ({"S303"}, whole(b"x: " + b"[" * 500)),
     "deep but readable": ({"S303"}, end(b"x: " + b"[" * 50 + b"]" * 50 + b"\n")),
