@@ -25,7 +25,7 @@ MAX_SEED = 2**32 - 1
 MAX_WORKERS = 256
 MAX_VIEWS = 64
 SPLITS = (5, 10, 25, 50, 100)
-YEARS = (2024, 2025)
+YEARS, DEFAULT_YEAR = (2024, 2025), 2024
 MAX_SECONDS = 3600
 MAX_RATE, MAX_CHANNELS = 384_000, 64
 RUNS = Path("runs")
@@ -448,24 +448,26 @@ def package_init(options: argparse.Namespace) -> None:
 
 
 def validate(options: argparse.Namespace) -> int:
-    from baseline.challenge import YEARS
     from baseline.run import open_run
-    from submission.faults import format_faults, is_valid, to_json
+    from submission.fault_report import format_json
+    from submission.faults import format_faults, is_valid
     from submission.validate import validate as find_faults
 
     runs = [open_run(folder) for folder in options.runs]
-    year = YEARS[options.year]
-    faults = find_faults(options.package, evaluation_list=options.list, runs=runs, year=year)
-    found = to_json(str(options.package), year.year, faults)
-    _say(json.dumps(found, indent=2) if options.json else format_faults(faults))
+    faults = find_faults(
+        options.package, evaluation_list=options.list, runs=runs, year=options.year
+    )
+    if options.json:
+        _say(format_json(options.package, options.year, faults))
+    else:
+        _say(format_faults(faults))
     return WITHIN if is_valid(faults) else OVER
 
 
 def rules(options: argparse.Namespace) -> None:
-    from submission.rules import format_rules, rules_of, rules_to_json
+    from submission.rules_text import format_rules, rules_as_json
 
-    chosen = rules_of(options.year)
-    _say(json.dumps(rules_to_json(chosen), indent=2) if options.json else format_rules(chosen))
+    _say(rules_as_json(options.year) if options.json else format_rules(options.year))
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -743,12 +745,12 @@ def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     validating.add_argument("package", type=Path, metavar="ZIP")
     validating.add_argument("--list", type=Path, help="evaluation list, if not the official one")
     validating.add_argument("--runs", type=Path, nargs="*", default=[], metavar="RUN")
-    validating.add_argument("--year", type=int, choices=YEARS, default=YEARS[0])
-    validating.add_argument("--json", action="store_true")
+    validating.add_argument("--year", type=int, choices=YEARS, default=DEFAULT_YEAR)
+    validating.add_argument("--json", action="store_true", help="one JSON object")
 
-    listing = _verb(verbs, "rules", rules, "print the rules that validate checks", "--year 2024")
-    listing.add_argument("--year", type=int, choices=YEARS, help="default: all")
-    listing.add_argument("--json", action="store_true")
+    ruling = _verb(verbs, "rules", rules, "print the rules of a submission", "--year 2025")
+    ruling.add_argument("--year", type=int, choices=YEARS, help="only of this year")
+    ruling.add_argument("--json", action="store_true")
 
     showing = _verb(verbs, "demo", demo, "the whole line on synthetic recordings", "")
     showing.add_argument("folder", type=Path, nargs="?", default=Path("demo"), metavar="OUT")

@@ -1,12 +1,14 @@
-"""DCASE Challenge Task 1 as data: scenes, devices, splits, limits and package names.
+"""DCASE Challenge Task 1 as data: scenes, devices, splits, limits and package names, year by year.
 
 Source: the challenge's rules for 2024 (data-efficient low-complexity acoustic scene
-classification) and the TAU Urban Acoustic Scenes 2022 Mobile lists.
+classification), the TAU Urban Acoustic Scenes 2022 Mobile lists, and for 2025 (with device
+information) the task's description and the organisers' inference code.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 SCENES = (
     "airport",
@@ -52,27 +54,61 @@ MAX_MACS = 30_000_000
 EVALUATION_CLIPS = 135_730
 """Clips of the official evaluation set, named 0.wav to 135729.wav."""
 
+MAX_ABBREVIATION = 10
+"""Longest allowed system abbreviation in the package's metadata."""
+
 
 @dataclass(frozen=True)
 class Year:
-    """What a submission of one year of the challenge consists of."""
+    """What differs between the editions of the challenge."""
 
-    year: int
     splits: tuple[int, ...]
-    """Percentages of the training data that a system is trained on, an output CSV for each."""
-    split_in_name: bool
-    """Whether the name of an output CSV tells its split."""
+    """Training splits for which a system has outputs, in percent."""
+    output_csv: str
+    """Name of an output CSV; `{label}` and `{split}` are filled in."""
     evaluation_clips: int | None
-    """Recordings of the evaluation set, named 0.wav and so on; None where not known here."""
+    """Clips of the evaluation set, named 0.wav and so on; None where that is not known here."""
+    evaluation_columns: tuple[str, ...]
+    """Columns of the evaluation list that a system may use."""
+    size: Literal["precision", "dtype"]
+    """Bytes: parameters x bits of one precision, or each parameter by its own dtype."""
+    models: Literal["one", "one a device"]
+    """Models of a system; where each device may have one, each is counted for itself."""
+    max_model_bytes: int = MAX_MODEL_BYTES
+    max_macs: int = MAX_MACS
+    unknown: tuple[str, ...] = ()
+    """What is asked for and not known here, so that nothing checks it."""
 
 
 YEARS = {
-    2024: Year(2024, SPLITS, split_in_name=True, evaluation_clips=EVALUATION_CLIPS),
-    2025: Year(2025, (25,), split_in_name=False, evaluation_clips=None),
+    2024: Year(
+        splits=SPLITS,
+        output_csv="{label}.output.split_{split}.csv",
+        evaluation_clips=EVALUATION_CLIPS,
+        evaluation_columns=("filename",),
+        size="precision",
+        models="one",
+    ),
+    2025: Year(
+        splits=(25,),
+        output_csv="{label}.output.csv",
+        evaluation_clips=None,
+        evaluation_columns=("filename", "device_id"),
+        size="dtype",
+        models="one a device",
+        unknown=(
+            "how many clips the evaluation set has: validate needs its list",
+            "whether names in the output CSV keep the folder audio/: both are accepted",
+            "the name of the output CSV in the package: that of the challenge's other tasks is "
+            "expected",
+            "the keys of meta.yaml below system and results: only submission, "
+            "system.complexity and safe YAML are checked",
+            "how meta.yaml tells the size of each device's model: it is checked on the runs",
+            "how meta.yaml names external resources and the inference code that is asked for",
+        ),
+    ),
 }
-"""Of 2025 only what differs for certain: one split, devices told by `device_id`, a model for each
-device if wanted, each held against the limits for itself, and bytes counted by the type of each
-parameter. The keys of its meta.yaml are not known here."""
+"""The editions by year."""
 
-MAX_ABBREVIATION = 10
-"""Longest allowed system abbreviation in the package's metadata."""
+DEFAULT_YEAR = 2024
+"""The year whose rules hold where none is given."""

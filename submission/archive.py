@@ -12,21 +12,32 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 
 from deploy.errors import InputError
 from submission.faults import Fault, examples
 from submission.label import TASK
+from submission.zip_end import listing_bytes
 
 MAX_ENTRIES = 1_000
+MAX_LISTING_BYTES = 1_000_000
+"""Of a zip's central directory, read whole before anything is known: twenty thousand entries."""
+
 MAX_FILE_BYTES = 100_000_000
 """Several times an output CSV with all digits of its probabilities."""
+
+MAX_BYTES = 2_000_000_000
+"""Of all files together: as much again as twenty output CSVs with all digits and reports."""
 
 MAX_RATIO = 100
 """Implausible compression: an output CSV of one and the same line reaches about 15."""
 
 SMALL_BYTES = 1_000_000
 """Up to this size a file may be compressed by any ratio."""
+
+LOCAL_HEADER_BYTES = 30
+"""Before a file's name and content."""
 
 ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -73,6 +84,8 @@ class _Entry:
     """Of the file system, or 0 where the container keeps none."""
     size: int
     packed_size: int
+    start: int = -1
+    """Offset of its header in a zip; in a folder there is none."""
     method: int = zipfile.ZIP_STORED
     encrypted: bool = False
 
@@ -93,10 +106,15 @@ def open_contents(path: Path) -> Iterator[Contents]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such package; give a zip file or a folder.")
     try:
-        archive = zipfile.ZipFile(path)
+        listing = listing_bytes(path)
+        archive = zipfile.ZipFile(path) if listing <= MAX_LISTING_BYTES else None
     except ZIP_ERRORS as error:
         fault = Fault("S001", str(path), f"found no readable zip file ({error}), expected one.")
         yield Contents((), (), (fault,), _refuse)
+        return
+    if archive is None:
+        message = f"found a listing of {listing:,} bytes, expected at most {MAX_LISTING_BYTES:,}."
+        yield Contents((), (), (Fault("S005", str(path), message),), _refuse)
         return
     with archive:
         yield _zip_contents(archive)
@@ -114,6 +132,7 @@ def _zip_contents(archive: zipfile.ZipFile) -> Contents:
             info.external_attr >> 16,
             info.file_size,
             info.compress_size,
+            info.header_offset,
             info.compress_type,
             bool(info.flag_bits & 1),
         )
@@ -130,7 +149,8 @@ def _folder_contents(path: Path) -> Contents:
         with open(top / name, "rb") as file:
             return file.read(limit)
 
-    return _contents(list(_walk(top, top / TASK if is_task else top)), read)
+    entries = _walk(top, top / TASK if is_task else top)
+    return _contents(list(islice(entries, MAX_ENTRIES + 1)), read)
 
 
 def _walk(top: Path, start: Path) -> Iterator[_Entry]:
@@ -155,12 +175,18 @@ def _contents(entries: list[_Entry], read: Callable[[str, int], bytes]) -> Conte
 
 def _faults(entries: list[_Entry]) -> Iterator[Fault]:
     if len(entries) > MAX_ENTRIES:
-        yield Fault("S005", "", f"found {len(entries):,} files, expected at most {MAX_ENTRIES:,}.")
+        message = f"found {len(entries):,} files or more, expected at most {MAX_ENTRIES:,}."
+        yield Fault("S005", TASK, message)
         return
     for entry in entries:
         for code, message in _entry_problems(entry):
             yield Fault(code, printable(entry.name), message)
     yield from _repeated_names(entries)
+    yield from _shared_bytes(entries)
+    size = sum(entry.size for entry in entries)
+    if size > MAX_BYTES:
+        message = f"has {size:,} bytes in all files, expected at most {MAX_BYTES:,}."
+        yield Fault("S005", TASK, message)
 
 
 def _entry_problems(entry: _Entry) -> Iterator[tuple[str, str]]:
@@ -197,6 +223,16 @@ def _repeated_names(entries: list[_Entry]) -> Iterator[Fault]:
         if len(names) > 1:
             found = examples([repr(name) for name in names])
             yield Fault("S004", printable(names[0]), f"found {found}, expected the name once.")
+
+
+def _shared_bytes(entries: list[_Entry]) -> Iterator[Fault]:
+    """A zip in which files overlap unpacks to far more than it holds."""
+    placed = [entry for entry in entries if entry.start >= 0]
+    placed.sort(key=lambda entry: entry.start)
+    for entry, following in pairwise(placed):
+        if entry.start + LOCAL_HEADER_BYTES + entry.packed_size > following.start:
+            message = "overlaps with the file after it, expected each in bytes of its own."
+            yield Fault("S007", printable(entry.name), message)
 
 
 def printable(name: str) -> str:

@@ -88,14 +88,14 @@ def _augmentation(settings: Augmentation) -> list[str]:
     return [*tags, RANGE_TAG] if moves else tags
 
 
-def hears_measured_responses(settings: Augmentation) -> bool:
+def _hears_measured_responses(settings: Augmentation) -> bool:
     """Whether clips are heard through impulse responses that are data; invented ones are not."""
     responses = settings.impulse_responses
     return responses not in (None, SYNTHETIC) and settings.impulse_response_probability > 0
 
 
 def _external_data(recipe: Recipe, words: SystemWords) -> list[str]:
-    dataset = words.external_datasets or hears_measured_responses(recipe.augment)
+    dataset = words.external_datasets or _hears_measured_responses(recipe.augment)
     tags = ["dataset"] if dataset else []
     return [*tags, "pre-trained model"] if recipe.initial_weights else tags
 

@@ -1,13 +1,14 @@
-"""Faults of a submission package: broken rules, and how they are told."""
+"""Faults of a submission package: what a broken rule looks like, and how it is told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deploy.errors import InputError
 from submission.rules import RULES, Severity
+
+__all__ = ["RULES", "Fault", "InvalidPackage", "examples", "format_faults", "is_valid"]
 
 MAX_EXAMPLES = 3
 """Examples shown of a fault that many rows share."""
@@ -18,7 +19,7 @@ class Fault:
     """A broken rule at one place."""
 
     code: str
-    """A key of `RULES`."""
+    """A key of `submission.rules.RULES`."""
     file: str
     """Name inside the package, or the path of a run or of the package itself."""
     message: str
@@ -58,28 +59,6 @@ def format_faults(faults: Sequence[Fault]) -> str:
     bad = sum(fault.severity == "fault" for fault in faults)
     verdict = f"{'not valid' if bad else 'valid'}: {_count(bad, 'fault')}"
     return "\n".join([*map(str, faults), f"{verdict}, {_count(len(faults) - bad, 'warning')}"])
-
-
-def to_json(package: str, year: int, faults: Sequence[Fault]) -> dict[str, Any]:
-    """What a program may want to know of a validated package."""
-    bad = sum(fault.severity == "fault" for fault in faults)
-    return {
-        "package": package,
-        "year": year,
-        "valid": is_valid(faults),
-        "faults": bad,
-        "warnings": len(faults) - bad,
-        "found": [
-            {
-                "code": fault.code,
-                "severity": fault.severity,
-                "file": fault.file,
-                "line": fault.line,
-                "message": fault.message,
-            }
-            for fault in faults
-        ],
-    }
 
 
 def examples(values: Sequence[object], *, show: int = MAX_EXAMPLES) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from baseline.challenge import YEARS, Year
+from baseline.challenge import DEFAULT_YEAR, YEARS
 
 TASK = "task1"
 """Top-level folder of a package, and third part of every label."""
@@ -35,14 +35,14 @@ def label_problems(label: str) -> list[Problem]:
     return [*_index_problems(label, parts[3]), *_character_problems(label)]
 
 
-def csv_name(label: str, split: int, year: Year = YEARS[2024]) -> str:
+def csv_name(label: str, split: int, year: int = DEFAULT_YEAR) -> str:
     """Name of a system's output CSV for a split, in percent."""
-    return f"{label}.output.split_{split}.csv" if year.split_in_name else f"{label}.output.csv"
+    return YEARS[year].output_csv.format(label=label, split=split)
 
 
-def csv_names(label: str, year: Year = YEARS[2024]) -> dict[int, str]:
+def csv_names(label: str, year: int = DEFAULT_YEAR) -> dict[int, str]:
     """Split to name of its output CSV."""
-    return {split: csv_name(label, split, year) for split in year.splits}
+    return {split: csv_name(label, split, year) for split in YEARS[year].splits}
 
 
 def metadata_name(label: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from baseline.challenge import DEVICES, MAX_ABBREVIATION, SCENES, SPLITS
 from submission.schema import Email, Section, Tags, Text, failure, keys
@@ -131,8 +131,20 @@ class Results(Section):
 
 
 class Metadata(Section):
-    """A system's meta.yaml."""
+    """A system's meta.yaml by the rules of 2024."""
 
     submission: Submission
     system: System
     results: Results
+
+
+class PartlyKnownMetadata(Section):
+    """A meta.yaml of a year whose keys beside these are not known here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    submission: Submission
+
+
+MODELS: dict[int, type[Section]] = {2024: Metadata, 2025: PartlyKnownMetadata}
+"""The form of meta.yaml by year."""

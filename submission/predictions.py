@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from baseline.challenge import SCENES, YEARS, Year
-from baseline.clips import read_list
+from baseline.challenge import DEFAULT_YEAR, SCENES, YEARS
+from baseline.clips import read_table
 from deploy.errors import InputError
 from deploy.files import write_text
 
@@ -133,35 +134,40 @@ def is_numeric(table: pd.DataFrame) -> bool:
     return all(table[scene].dtype.kind in "iuf" for scene in SCENES)
 
 
-def evaluation_names(evaluation_list: Path | None, year: Year = YEARS[2024]) -> list[str]:
-    """Names that an output CSV must have: of a list, or of the official evaluation set.
+def evaluation_names(evaluation_list: Path | None, year: int = DEFAULT_YEAR) -> list[str]:
+    """Names that an output CSV must have: of a list, or of the year's official evaluation set.
 
     Raises:
-        InputError: as `read_evaluation_list`, or no list in a year whose set is not known here.
+        InputError: as `read_evaluation_list`, or no list where the official set is not known.
     """
     if evaluation_list is not None:
-        return read_evaluation_list(evaluation_list)
-    if year.evaluation_clips is None:
+        return read_evaluation_list(evaluation_list, YEARS[year].evaluation_columns)
+    clips = YEARS[year].evaluation_clips
+    if clips is None:
         raise InputError(
-            f"--year {year.year}: the size of its evaluation set is not known here; give the "
-            "organisers' list with --list."
+            f"found no list of the evaluation files, whose number in {year} is not known here; "
+            "give the one of the evaluation set: --list fold1_test.csv"
         )
-    return [f"{number}.wav" for number in range(year.evaluation_clips)]
+    return [f"{number}.wav" for number in range(clips)]
 
 
-def read_evaluation_list(path: Path) -> list[str]:
+def read_evaluation_list(path: Path, columns: Sequence[str] = ("filename",)) -> list[str]:
     """The file names of an evaluation list, in its order and without `audio/`.
 
     Args:
-        path: TAB separated table with a column `filename` and rows such as `audio/0.wav`.
+        path: TAB separated table with these columns, among them `filename`, and rows such as
+            `audio/0.wav`.
 
     Raises:
-        InputError: missing, not such a table, or names repeated or not plain.
+        InputError: missing, not such a table, names repeated or not plain, or with holes: an empty
+            line between others, or numbers left out where all names are numbers.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such evaluation list; check the path.")
-    names = [name.removeprefix(AUDIO_FOLDER) for name in read_list(path)]
+    column = read_table(path, columns)["filename"]
+    names = [name.removeprefix(AUDIO_FOLDER) for name in column]
     _require_plain(path, names)
+    _require_no_holes(path, column.index.to_numpy(), names)
     return names
 
 
@@ -172,6 +178,22 @@ def _require_plain(path: Path, names: Sequence[str]) -> None:
     if len(set(names)) != len(names):
         repeated = Counter(names).most_common(1)[0][0]
         raise InputError(f"{path}: found the file name {repeated!r} twice, expected it once.")
+
+
+def _require_no_holes(path: Path, lines: np.ndarray, names: Sequence[str]) -> None:
+    gaps = np.flatnonzero(np.diff(lines, prepend=1) > 1)
+    if len(gaps):
+        raise InputError(
+            f"{path}: line {lines[gaps[0]] - 1} is empty, expected a file name on each line; get "
+            "the list again."
+        )
+    if all(re.fullmatch(r"(0|[1-9][0-9]*)\.wav", name) for name in names):
+        missing = set(range(len(names))) - {int(name.removesuffix(".wav")) for name in names}
+        if missing:
+            raise InputError(
+                f"{path}: has no {min(missing)}.wav among its {len(names):,} numbered files "
+                f"({len(missing):,} left out), expected every number from 0; get the list again."
+            )
 
 
 def _require_probabilities(path: Path, names: Sequence[str], probabilities: np.ndarray) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from baseline.challenge import Year
+from baseline.challenge import DEFAULT_YEAR, YEARS
 from deploy.errors import InputError
 from submission.archive import Contents, printable
-from submission.faults import Fault, examples
+from submission.faults import Fault
 from submission.label import INDICES, TASK, csv_names, label_problems, metadata_name
 
 REPORT_SUFFIX = ".pdf"
@@ -20,7 +20,7 @@ def system_labels(contents: Contents) -> list[str]:
     return sorted({part[1] for part in parts if len(part) > 2 and part[0] == TASK and part[1]})
 
 
-def check_layout(contents: Contents, year: Year) -> list[Fault]:
+def check_layout(contents: Contents, year: int = DEFAULT_YEAR) -> list[Fault]:
     """Check which folders and files there are; reads nothing."""
     labels = system_labels(contents)
     return [
@@ -61,7 +61,7 @@ def _check_systems(labels: list[str]) -> Iterator[Fault]:
         yield Fault("S103", TASK, message)
 
 
-def _check_system(contents: Contents, label: str, year: Year) -> Iterator[Fault]:
+def _check_system(contents: Contents, label: str, year: int) -> Iterator[Fault]:
     folder = f"{TASK}/{label}"
     for code, message in label_problems(label):
         yield Fault(code, printable(folder), message)
@@ -73,7 +73,7 @@ def _check_system(contents: Contents, label: str, year: Year) -> Iterator[Fault]
         yield Fault("S109", printable(name), "is missing, expected the system's metadata.")
 
 
-def _check_others(contents: Contents, labels: list[str], year: Year) -> Iterator[Fault]:
+def _check_others(contents: Contents, labels: list[str], year: int) -> Iterator[Fault]:
     expected = {
         f"{TASK}/{label}/{name}"
         for label in labels
@@ -83,8 +83,8 @@ def _check_others(contents: Contents, labels: list[str], year: Year) -> Iterator
         if name in expected or name.lower().endswith(REPORT_SUFFIX) or name.split("/")[0] != TASK:
             continue
         if name.lower().endswith((".csv", ".yaml", ".yml")):
-            message = "is not a name that the label asks for, expected"
-            names = [*csv_names("<label>", year).values(), metadata_name("<label>")]
-            yield Fault("S110", printable(name), f"{message} {examples(names, show=9)}.")
+            pattern = YEARS[year].output_csv.format(label="<label>", split="<n>")
+            message = f"is not a name that the label asks for, expected {pattern}"
+            yield Fault("S110", printable(name), f"{message} or <label>.meta.yaml.")
         else:
             yield Fault("S111", printable(name), "is not asked for, expected CSVs and meta.yaml.")

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES, SCENES, SPLITS
+from baseline.challenge import DEFAULT_YEAR, SCENES, SPLITS, YEARS, Year
 from baseline.recipe import Precision
 from submission.faults import Fault
-from submission.metadata_model import Metadata, Score, split_key
+from submission.metadata_model import MODELS, Score, split_key
 from submission.safe_yaml import Document, KeyPath, read_yaml
-from submission.schema import problems
+from submission.schema import Problem, problems
 
 ACCURACY_TOLERANCE = 0.1
 """Percentage points by which rounded accuracies may disagree."""
@@ -26,7 +26,9 @@ Finding = tuple[str, KeyPath, str]
 """Code, key and sentence."""
 
 
-def check_metadata(data: bytes, label: str, file: str) -> tuple[list[Fault], Document]:
+def check_metadata(
+    data: bytes, label: str, file: str, year: int = DEFAULT_YEAR
+) -> tuple[list[Fault], Document]:
     """Check a meta.yaml.
 
     Args:
@@ -42,9 +44,9 @@ def check_metadata(data: bytes, label: str, file: str) -> tuple[list[Fault], Doc
     if document.values is None:
         return faults, document
     findings = [
-        *((problem.code, problem.path, problem.message) for problem in _problems(document)),
+        *((problem.code, problem.path, problem.message) for problem in _problems(document, year)),
         *_check_label(document.values, label),
-        *_check_complexity(document.values),
+        *_check_complexity(document.values, YEARS[year]),
         *_check_results(document.values),
     ]
     faults += [Fault(code, file, text, document.line(path)) for code, path, text in findings]
@@ -65,8 +67,8 @@ def number_at(values: Any, path: KeyPath) -> float | None:
     return value if is_number else None
 
 
-def _problems(document: Document) -> list[Any]:
-    return problems(Metadata, document.values)
+def _problems(document: Document, year: int) -> list[Problem]:
+    return problems(MODELS[year], document.values)
 
 
 def _check_label(values: Any, label: str) -> Iterator[Finding]:
@@ -77,23 +79,31 @@ def _check_label(values: Any, label: str) -> Iterator[Finding]:
         yield "S309", path, message
 
 
-def _check_complexity(values: Any) -> Iterator[Finding]:
+def _check_complexity(values: Any, year: Year) -> Iterator[Finding]:
     size, parameters, macs = (
         number_at(values, (*COMPLEXITY, key))
         for key in ("total_model_size", "total_parameters", "macs")
     )
-    if macs is not None and macs > MAX_MACS:
-        message = f"found {macs:,} MACs, expected at most {MAX_MACS:,}."
+    if macs is not None and macs > year.max_macs:
+        message = f"found {macs:,} MACs, expected at most {year.max_macs:,}."
         yield "S312", (*COMPLEXITY, "macs"), message
     if size is None:
         return
     path = (*COMPLEXITY, "total_model_size")
-    if size > MAX_MODEL_BYTES:
-        yield "S313", path, f"found {size:,} bytes, expected at most {MAX_MODEL_BYTES:,}."
-    if parameters is not None and 8 * size not in [parameters * bits for bits in BITS]:
+    if size > year.max_model_bytes:
+        yield "S313", path, f"found {size:,} bytes, expected at most {year.max_model_bytes:,}."
+    if parameters is not None:
+        yield from _check_size(size, parameters, path, year)
+
+
+def _check_size(size: float, parameters: float, path: KeyPath, year: Year) -> Iterator[Finding]:
+    found = f"found {size:,} bytes for {parameters:,} parameters"
+    if year.size == "precision" and 8 * size not in [parameters * bits for bits in BITS]:
         expected = " or ".join(str(bits) for bits in BITS)
-        found = f"found {size:,} bytes for {parameters:,} parameters"
         yield "S314", path, f"{found}, expected {expected} bits each."
+    fewest, most = BITS[0], BITS[-1]
+    if year.size == "dtype" and not fewest * parameters <= 8 * size <= most * parameters:
+        yield "S318", path, f"{found}, expected {fewest} to {most} bits each."
 
 
 def _check_results(values: Any) -> Iterator[Finding]:

@@ -8,25 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from baseline.challenge import SPLITS
-from baseline.recipe import Recipe
 from baseline.run import Run
 from deploy.errors import InputError
-from submission.description import hears_measured_responses
 from submission.faults import Fault, examples
 from submission.label import INDICES, csv_name, metadata_name
 from submission.metadata import complexity_values, split_results
 from submission.metadata_model import split_key
+from submission.rules_external import check_external
 from submission.rules_metadata import (
     ACCURACY_TOLERANCE,
     COMPLEXITY,
     RESULTS,
     number_at,
-    value_at,
 )
 from submission.safe_yaml import Document, KeyPath
 from submission.systems import group_systems
-
-EXTERNAL: KeyPath = ("system", "external_datasets")
 
 LOG_LOSS_TOLERANCE = 0.01
 """Nats by which a rounded log loss may differ from the run's."""
@@ -157,7 +153,6 @@ def _require_predictions(run: Run) -> None:
 
 
 def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:
-    yield from _compare_external_data(system, runs[0].recipe)
     for run in runs:
         results = (*RESULTS, split_key(run.split))
         for code, path, read in (
@@ -171,19 +166,8 @@ def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:
                 continue
             yield from _compare_values(system, run, code, path, expected)
         yield from _compare_predictions(system, run)
-
-
-def _compare_external_data(system: PackagedSystem, recipe: Recipe) -> Iterator[Fault]:
-    """Training on undeclared data disqualifies a system."""
-    used = []
-    if recipe.initial_weights:
-        used.append(f"the weights {recipe.initial_weights}")
-    if hears_measured_responses(recipe.augment):
-        used.append(f"the responses {recipe.augment.impulse_responses}")
-    if used and not value_at(system.document.values, EXTERNAL):
         file = f"{system.folder}/{metadata_name(system.label)}"
-        message = f"key '{'.'.join(EXTERNAL)}': found none, expected {' and '.join(used)}."
-        yield Fault("S504", file, message, system.document.line(EXTERNAL))
+        yield from check_external(system.document, run, file)
 
 
 def _compare_values(

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES = 200_000
-"""Twenty times a long meta.yaml."""
+MAX_BYTES = 60_000
+"""Six times a long meta.yaml; some texts take a time that grows with the square."""
 
-MAX_NODES = 20_000
-"""Values after following all aliases; a meta.yaml has about 300."""
+MAX_NODES = 5_000
+"""Keys and values after following all aliases; a meta.yaml has about 700."""
 
 MAX_DEPTH = 30
 """A meta.yaml is seven levels deep."""
@@ -52,19 +52,41 @@ class Document:
         return next((line for line in places if line is not None), None)
 
 
+class _TooLargeError(Exception):
+    """More values or levels than any meta.yaml has."""
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Stops at the first value too many, instead of composing all of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.nodes = self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.nodes += 1
+        self.depth += 1
+        if self.nodes > MAX_NODES or self.depth > MAX_DEPTH:
+            raise _TooLargeError
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 def read_yaml(data: bytes) -> Document:
     """Read one YAML document with the safe loader; what is wrong with it is in `flaws`."""
     if len(data) > MAX_BYTES:
         return _unreadable("S301", f"found more than {MAX_BYTES:,} bytes, expected a short text.")
     try:
-        node = yaml.compose(data.decode("utf-8-sig"), yaml.SafeLoader)
+        node = yaml.compose(data.decode("utf-8-sig"), _BoundedLoader)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _unreadable("S301", "found a byte that is not UTF-8, expected UTF-8 text.", line)
     except yaml.YAMLError as error:
         return _syntax_flaw(error)
-    except RecursionError:
-        return _unreadable("S303", "is nested too deeply, expected a meta.yaml's few levels.")
+    except _TooLargeError:
+        message = f"found more than {MAX_NODES:,} values or {MAX_DEPTH} levels"
+        return _unreadable("S303", f"{message}, expected a meta.yaml's few hundred values.")
     if node is None:
         return _unreadable("S301", "found nothing, expected keys and values.", 1)
     return _construct(node)

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from baseline.challenge import YEARS, Year
+from baseline.challenge import DEFAULT_YEAR
 from baseline.run import Run
 from deploy.errors import InputError
 from submission.archive import Contents, open_contents, printable
 from submission.faults import Fault, format_faults, is_valid
-from submission.label import TASK, csv_name, csv_names, metadata_name
+from submission.label import TASK, csv_names, metadata_name
 from submission.predictions import evaluation_names
-from submission.rules import RULES
+from submission.rules import rules_of
 from submission.rules_csv import check_csv
 from submission.rules_data import check_data
+from submission.rules_device_models import check_device_models
 from submission.rules_layout import check_layout, check_reports, system_labels
 from submission.rules_metadata import check_metadata
 from submission.rules_runs import PackagedSystem, compare_with_runs, digest
@@ -34,15 +35,15 @@ def validate(
     *,
     evaluation_list: Path | None = None,
     runs: Sequence[Run] = (),
-    year: Year = YEARS[2024],
+    year: int = DEFAULT_YEAR,
 ) -> list[Fault]:
     """Find all faults of a package.
 
     Args:
         path: zip file; or a folder, which is `task1` itself or holds it.
         evaluation_list: names of the evaluation files; by default those of the official set.
-        runs: what the package must agree with; any number of them.
-        year: by whose rules.
+        runs: what the package must agree with, and whose data is checked; any number of them.
+        year: whose rules hold, one of `baseline.challenge.YEARS`.
 
     Returns:
         Faults and warnings, container first; `is_valid` tells whether there are only warnings.
@@ -50,6 +51,14 @@ def validate(
     Raises:
         InputError: no such package, or an evaluation list or run that cannot be read.
     """
+    in_force = rules_of(year)
+    return [fault for fault in _faults(path, evaluation_list, runs, year) if fault.code in in_force]
+
+
+def _faults(
+    path: Path, evaluation_list: Path | None, runs: Sequence[Run], year: int
+) -> list[Fault]:
+    """Faults by the rules of all years."""
     expected = pd.Index(evaluation_names(evaluation_list, year))
     with open_contents(path) as contents:
         if contents.faults:  # nothing inside may be read
@@ -60,12 +69,16 @@ def validate(
             system_faults, system = _check_system(contents, label, expected, year)
             faults += system_faults
             systems.append(system)
-    faults += [*compare_with_runs(systems, runs), *check_data(runs)]
-    return [fault for fault in faults if year.year in RULES[fault.code].years]
+    return [
+        *faults,
+        *compare_with_runs(systems, runs),
+        *check_device_models(runs, year),
+        *check_data(runs),
+    ]
 
 
 def _check_system(
-    contents: Contents, label: str, expected: pd.Index, year: Year
+    contents: Contents, label: str, expected: pd.Index, year: int
 ) -> tuple[list[Fault], PackagedSystem]:
     folder = f"{TASK}/{label}"
     faults: list[Fault] = []
@@ -73,16 +86,17 @@ def _check_system(
     name = f"{folder}/{metadata_name(label)}"
     data = _read(contents, name, faults)
     if data is not None:
-        found, document = check_metadata(data, label, printable(name))
+        found, document = check_metadata(data, label, printable(name), year)
         faults += found
     digests = {}
-    for split, csv in csv_names(label, year).items():
-        name = f"{folder}/{csv}"
+    names = csv_names(label, year)
+    for split, file in names.items():
+        name = f"{folder}/{file}"
         data = _read(contents, name, faults)
         if data is not None:
             faults += check_csv(data, expected, printable(name))
             digests[split] = digest(data)
-    faults += _check_different(digests, folder, label)
+    faults += _check_different(digests, folder, names)
     return faults, PackagedSystem(label, printable(folder), document, digests)
 
 
@@ -97,10 +111,12 @@ def _read(contents: Contents, name: str, faults: list[Fault]) -> bytes | None:
         return None
 
 
-def _check_different(digests: dict[int, str], folder: str, label: str) -> Iterator[Fault]:
+def _check_different(
+    digests: dict[int, str], folder: str, names: dict[int, str]
+) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for split, value in digests.items():
         if first.setdefault(value, split) != split:
-            name = printable(f"{folder}/{csv_name(label, split)}")
+            name = printable(f"{folder}/{names[split]}")
             message = f"is the same as that of split {first[value]}, expected other predictions."
             yield Fault("S217", name, message)

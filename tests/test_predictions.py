@@ -136,6 +136,12 @@ def test_evaluation_lists_are_read_without_the_folder(tmp_path: Path) -> None:
         ("filename\naudio/0.wav\n0.wav\n", "'0.wav' twice"),
         ("filename\naudio/../../0.wav\n", "found the file name '../../0.wav'"),
         ("filename\n", "holds no rows"),
+        ("filename\n0.wav\n\n1.wav\n", "line 3 is empty, expected a file name on each line"),
+        ("filename\n\n0.wav\n", "line 2 is empty"),
+        (
+            "filename\naudio/3.wav\naudio/0.wav\naudio/4.wav\n",
+            "has no 1.wav among its 3 numbered files (2 left out), expected every number from 0",
+        ),
     ],
 )
 def test_what_is_no_evaluation_list_is_bad_input(text: str, message: str, tmp_path: Path) -> None:
@@ -143,6 +149,13 @@ def test_what_is_no_evaluation_list_is_bad_input(text: str, message: str, tmp_pa
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
         read_evaluation_list(path)
+
+
+@pytest.mark.parametrize("text", ["2.wav\n0.wav\n1.wav\n\n\n", "a.wav\n9.wav\n", "007.wav\n"])
+def test_lists_without_holes_are_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"filename\n{text}")
+    assert read_evaluation_list(path) == text.split()
 
 
 def test_the_official_evaluation_set_is_numbered() -> None:

@@ -112,6 +112,33 @@ CASES = [
     # --- validation
     Case("no package", "validate absent.zip", ("absent.zip: there is no such package", "zip")),
     Case("no evaluation list", "validate task1.zip --list absent", ("absent", "evaluation list")),
+    Case(
+        "evaluation list with a hole",
+        "validate task1.zip --list list.csv",
+        ("list.csv", "no 1.wav", "expected every number from 0", "get the list again"),
+        replace("list.csv", "audio/1.wav\n", ""),
+    ),
+    Case(
+        "evaluation list that is not UTF-8",
+        "validate task1.zip --list list.csv",
+        ("list.csv", "cannot be read as a TAB separated table", "utf-8"),
+        lambda place: (place / "list.csv").write_bytes(b"filename\naudio/\xe4.wav\n"),
+    ),
+    Case(
+        "a year that is not known",
+        "validate task1.zip --list list.csv --year 2023",
+        ("--year", "2023", "2024, 2025"),
+    ),
+    Case(
+        "a year whose evaluation set is not known",
+        "validate task1.zip --year 2025",
+        ("found no list", "2025", "--list"),
+    ),
+    Case(
+        "devices of the evaluation files missing",
+        "validate task1.zip --year 2025 --list list.csv",
+        ("list.csv", "column 'device_id' is missing"),
+    ),
     Case("runs that are none", "validate task1.zip --runs audio", ("audio", "not a run folder")),
     *(
         Case(
