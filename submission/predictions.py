@@ -146,7 +146,7 @@ def evaluation_names(evaluation_list: Path | None, year: int = DEFAULT_YEAR) -> 
     if clips is None:
         raise InputError(
             f"found no list of the evaluation files, whose number in {year} is not known here; "
-            "give the one of the evaluation set: --list fold1_test.csv"
+            "give the evaluation set's fold1_test.csv by --list."
         )
     return [f"{number}.wav" for number in range(clips)]
 
