@@ -61,6 +61,8 @@ class Table:
     words: int = 1
     """How many columns from the left hold words; the others hold numbers."""
     dense: bool = False
+    folded: bool = False
+    """Whether it is folded away under its caption until asked for."""
 
 
 @dataclass(frozen=True)
