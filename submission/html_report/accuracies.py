@@ -48,7 +48,7 @@ def city_section(found: Collected) -> Section:
         return Section("cities", title, lead, [])
     known = {
         run.name: cities
-        for run in found.results.runs
+        for run in _submitted(found)
         if (cities := city_accuracies(run, data)) is not None
     }
     names = {city: city for city in sorted({city for row in known.values() for city in row})}
@@ -75,9 +75,15 @@ def _section(
     parts: list[Part] = []
     for number, recipe in enumerate(found.results.recipes):
         runs = found.results.of(recipe)
-        content = _of_recipe(f"{key}-{number}", f"{recipe}, {runs[0].system}", runs, names, shares)
-        parts.append(Group(f"{recipe}, {runs[0].system}", content))
-    return Section(key, title, lead, parts if names else [])
+        name = f"{recipe}, {runs[0].system}"
+        if content := _of_recipe(f"{key}-{number}", name, runs, names, shares):
+            parts.append(Group(name, content))
+    return Section(key, title, lead, parts)
+
+
+def _submitted(found: Collected) -> list[Result]:
+    """The same runs as `found.results.runs`, with their confusion matrices."""
+    return [run for systems in found.systems.values() for run in next(iter(systems.values()))]
 
 
 def _of_recipe(
@@ -91,9 +97,7 @@ def _of_recipe(
     for run in runs:
         by_split.setdefault(run.split, []).append(shares(run))
     spreads = {
-        (split, name): spread(
-            share for row in rows if (share := row.get(name)) is not None
-        )
+        (split, name): spread(share for row in rows if (share := row.get(name)) is not None)
         for split, rows in by_split.items()
         for name in names
     }

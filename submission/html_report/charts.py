@@ -131,7 +131,7 @@ def dot_plot(key: str, title: str, names: Sequence[str], series: Sequence[Series
         *_legend(series, 0, bottom + 36, 404),
     ]
     height = bottom + 34 + LEGEND_ROW * _rows(series, 404)
-    described = f"Accuracy in percent from 0 to 100 of {', '.join(names)}; the table has the values."
+    described = f"Accuracy in percent of {', '.join(names)}; the table below has the values."
     return chart(key, 416, height, title, described, parts)
 
 

@@ -80,7 +80,7 @@ def collect(
         results=results,
         systems=systems,
         stale=stale,
-        curves={name: read_curves(results.of(name)) for name in results.recipes},
+        curves={name: read_curves(_with_history(results, name)) for name in results.recipes},
         complexity=_complexity(results),
         agreements=_agreements(results),
         dataset=_dataset(data, Path(results.runs[0].data)),
@@ -121,6 +121,10 @@ def _systems(
             scores = read_scores_as(DetailedScores, run.run, name)
             systems.setdefault(name, []).append(replace(run, system=name, scores=scores))
     return by_recipe, stale
+
+
+def _with_history(results: Results, recipe: str) -> list[Result]:
+    return [run for run in results.of(recipe) if run.run.history_file.is_file()]
 
 
 def _complexity(results: Results) -> dict[str, Complexity]:

@@ -67,9 +67,7 @@ def _confusion(caption: str, runs: Sequence[Result]) -> Table:
     rows = []
     for scene, counts in zip(SCENES, confusion_of(runs), strict=True):
         clips = sum(counts)
-        cells = [
-            _heat(scene, answer, n, clips) for answer, n in zip(SCENES, counts, strict=True)
-        ]
+        cells = [_heat(scene, answer, n, clips) for answer, n in zip(SCENES, counts, strict=True)]
         rows.append([scene, *cells])
     return Table(f"{caption}: true scene by answer", ["true", *SCENES], rows, dense=True)
 

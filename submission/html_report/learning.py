@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-
 from markupsafe import Markup
 
 from submission.html_report.charts import Series, Value, learning_curve

@@ -1,4 +1,4 @@
-"""Files that the report shows, typed and checked: scores in detail, complexity, agreement, boards."""
+"""Files that the report shows, typed and checked: scores, complexity, agreement, boards."""
 
 from __future__ import annotations
 

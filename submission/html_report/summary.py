@@ -64,7 +64,8 @@ def _headline(found: Collected, name: str) -> Headline:
 
 
 def _unit(cell: Cell, measure: str) -> str:
-    return NONE if cell.spreads[measure].mean is None else f"{percent(cell.spreads[measure].mean)} %"
+    mean = cell.spreads[measure].mean
+    return NONE if mean is None else f"{percent(mean)} %"
 
 
 def _means(rows: Sequence[Cell]) -> Table:
@@ -115,11 +116,7 @@ def _chart(rows: Sequence[Cell]) -> Markup:
     series = [
         Series(
             recipe,
-            [
-                _value(splits.index(row.splits[0]), row)
-                for row in alone
-                if row.recipe == recipe
-            ],
+            [_value(splits.index(row.splits[0]), row) for row in alone if row.recipe == recipe],
         )
         for recipe in dict.fromkeys(row.recipe for row in alone)
     ]

@@ -61,9 +61,9 @@ def linear(low: float, high: float, start: float, end: float) -> Scale:
 
 def text(x: float, y: float, content: str, *, anchor: str = "start", style: str = "") -> Markup:
     """A line of text; `anchor` is start, middle or end."""
-    return Markup(
-        '<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
-    ).format(style, x, y, anchor, content)
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+        style, x, y, anchor, content
+    )
 
 
 def line(start: Point, end: Point, style: str) -> Markup:
