@@ -16,6 +16,8 @@ from submission.results.spread import spread
 Shares = Mapping[str, float | None]
 """Accuracies by name, fractions."""
 
+PLOTTED = "Accuracy in percent"
+
 
 def scene_section(found: Collected) -> Section:
     """Of clips of each scene."""
@@ -26,7 +28,7 @@ def scene_section(found: Collected) -> Section:
 
 def device_section(found: Collected) -> Section:
     """Of clips of each device and group of devices."""
-    names = {}
+    names: dict[str, str] = {}
     for group, members in DEVICE_GROUPS.items():
         names |= {group: f"all {group}"} | {device: f"{device} ({group})" for device in members}
     lead = (
@@ -122,7 +124,10 @@ def _of_recipe(
     columns = ["", *(f"{splits_text([split])} (n = {len(by_split[split])})" for split in by_split)]
     labels = [names[name] for name in shown]
     return [
-        Figure("Accuracy in percent, by split.", [dot_plot(key, title, labels, series)]),
+        Figure(
+            f"{title}: marks are splits, bars one standard deviation.",
+            [dot_plot(key, PLOTTED, labels, series)],
+        ),
         Table(f"Accuracy in percent: {title}", columns, rows),
     ]
 

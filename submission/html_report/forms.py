@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from baseline.challenge import SCENES
 from quantize.system_names import FLOAT_SYSTEM
 from submission.html_report.collect import Collected, confusion_of
-from submission.html_report.parts import MAX_HEAT, Group, Heat, Part, Section, Table, Text
+from submission.html_report.parts import MAX_HEAT, Cell, Group, Heat, Part, Section, Table, Text
 from submission.html_report.records import DetailedScores
 from submission.html_report.words import NONE, mean_and_deviation, percent
 from submission.results.scored_runs import Result
@@ -64,7 +64,7 @@ def _by_split(runs: Sequence[Result]) -> dict[int, list[Result]]:
 
 
 def _confusion(caption: str, runs: Sequence[Result]) -> Table:
-    rows = []
+    rows: list[list[Cell]] = []
     for scene, counts in zip(SCENES, confusion_of(runs), strict=True):
         clips = sum(counts)
         cells = [_heat(scene, answer, n, clips) for answer, n in zip(SCENES, counts, strict=True)]
