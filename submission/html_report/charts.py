@@ -101,7 +101,7 @@ def learning_curve(
     ]
     ends = "; ".join(f"{one.name} ends at {one.values[-1].mean:.2f}" for one in series)
     rows = _rows(series, 272)
-    return chart(key, 312, 206 + LEGEND_ROW * rows, title, f"Over {last:g} epochs: {ends}.", parts)
+    return chart(key, 320, 206 + LEGEND_ROW * rows, title, f"Over {last:g} epochs: {ends}.", parts)
 
 
 def dot_plot(key: str, title: str, names: Sequence[str], series: Sequence[Series]) -> Markup:

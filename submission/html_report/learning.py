@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
-from markupsafe import Markup
 
 from submission.html_report.charts import Series, Value, learning_curve
 from submission.html_report.collect import Collected
 from submission.html_report.parts import Figure, Group, Section
+from submission.results.curves import Curves
+
+QUANTITIES = (
+    ("loss", "Loss in nats; on test, cross entropy.", 1.0, None),
+    ("accuracy", "Accuracy in percent; on test, macro accuracy.", 100.0, 100.0),
+)
+"""Columns of a history, with what their charts are called, their scale and the top of the axis."""
 
 
 def learning_section(found: Collected) -> Section:
@@ -16,32 +24,30 @@ def learning_section(found: Collected) -> Section:
         "Means over seeds with a band of one standard deviation; training clips are augmented. "
         "The last epoch counts: none is chosen by the test."
     )
-    groups = []
-    for number, (recipe, curves) in enumerate(found.curves.items()):
-        charts = [
-            chart
-            for split, history in curves.items()
-            for chart in _charts(f"curve-{number}-{split}", split, history)
-        ]
-        if charts:
-            groups.append(Group(recipe, [Figure("Loss in nats; accuracy in percent.", charts)]))
+    groups = [
+        Group(recipe, figures)
+        for number, (recipe, curves) in enumerate(found.curves.items())
+        if (figures := list(_figures(f"curve-{number}", curves)))
+    ]
     if not groups:
         lead = "No run has a learning curve; tinyscene train writes one."
     return Section("learning", "Learning curves", lead, groups)
 
 
-def _charts(key: str, split: int, history: pd.DataFrame) -> list[Markup]:
-    charts = []
-    for quantity, scale, top in (("loss", 1.0, None), ("accuracy", 100.0, 100.0)):
-        series = [
-            Series(name, values)
-            for column, name in (("train", "training"), ("test", "test"))
-            if (values := _values(history, f"{column}_{quantity}", scale))
-        ]
-        if series:
-            title = f"{split} %: {quantity}"
-            charts.append(learning_curve(f"{key}-{quantity}", title, series, top=top))
-    return charts
+def _figures(key: str, curves: Curves) -> Iterator[Figure]:
+    for quantity, caption, scale, top in QUANTITIES:
+        charts = []
+        for split, history in curves.items():
+            series = [
+                Series(name, values)
+                for column, name in (("train", "training"), ("test", "test"))
+                if (values := _values(history, f"{column}_{quantity}", scale))
+            ]
+            if series:
+                title = f"{split} %: {quantity}"
+                charts.append(learning_curve(f"{key}-{split}-{quantity}", title, series, top=top))
+        if charts:
+            yield Figure(caption, charts)
 
 
 def _values(history: pd.DataFrame, column: str, scale: float) -> list[Value]:
