@@ -86,7 +86,7 @@ def read_complexity(path: Path) -> Complexity:
     Raises:
         InputError: missing or damaged.
     """
-    return _read(path, TypeAdapter(Complexity), "train again")
+    return _read(path, TypeAdapter(Complexity), "train again.")
 
 
 def read_agreement(path: Path) -> Agreement:
