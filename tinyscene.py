@@ -180,6 +180,25 @@ def results(options: argparse.Namespace) -> None:
         print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout)
 
 
+def report(options: argparse.Namespace) -> None:
+    from deploy.files import require_replaceable
+    from submission.html_report.collect import collect
+    from submission.html_report.page import write_page
+
+    require_replaceable(options.out)
+    found = collect(
+        options.runs,
+        system=options.system,
+        benches=options.bench,
+        boards=options.mcu,
+        data=options.data,
+    )
+    write_page(found, options.out)
+    for name, reason in (found.results.left_out | found.stale).items():
+        _say(f"left out: {name} {reason}")
+    _say(f"wrote {options.out}: {len(found.results.runs)} runs")
+
+
 def teach(options: argparse.Namespace) -> None:
     _keep_memory()
     from baseline.run import open_run
@@ -563,6 +582,18 @@ def _add_run_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     telling.add_argument("--csv", type=Path, metavar="FILE", help="write runs, means, differences")
     telling.add_argument("--plots", type=Path, metavar="FOLDER", help="write pictures")
     telling.add_argument("--json", action="store_true")
+
+    reporting = _verb(verbs, "report", report, "write runs as one HTML page", "runs")
+    reporting.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="or a folder of runs")
+    reporting.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
+    reporting.add_argument("--system", help=f"{SYSTEMS_HELP} (default: each recipe's)")
+    reporting.add_argument("--data", type=Path, help="the dataset, if it has moved; for cities")
+    reporting.add_argument(
+        "--bench", type=Path, nargs="+", default=[], metavar="FILE", help="of bench --out"
+    )
+    reporting.add_argument(
+        "--mcu", type=Path, nargs="+", default=[], metavar="FILE", help="of mcu report --json"
+    )
 
     example = "RUN... --out teachers/split25.npz"
     teaching = _verb(verbs, "teach", teach, "write runs' logits for students", example)

@@ -31,12 +31,24 @@ def read_results(folder: Path, system: str | None = None) -> Results:
     """
     if system is not None:
         require_system(system)
-    runs = [(run, run.recipe) for run in _runs(folder)]
+    return results_of(folder, runs_in(folder), system)
+
+
+def results_of(folder: Path, found: Sequence[Run], system: str | None = None) -> Results:
+    """The same of chosen runs, at least one.
+
+    Args:
+        folder: what sentences name as their place.
+
+    Raises:
+        InputError: as `read_results`.
+    """
+    runs = [(run, run.recipe) for run in found]
     systems = {name: system or _system(name, runs) for name in {recipe.name for _, recipe in runs}}
     left_out = {}
     results = []
     for run, recipe in runs:
-        if reason := _why_not(run, systems[recipe.name]):
+        if reason := why_not(run, systems[recipe.name]):
             left_out[run.folder.name] = reason
         else:
             results.append(_result(run, recipe, systems[recipe.name]))
@@ -51,7 +63,12 @@ def read_results(folder: Path, system: str | None = None) -> Results:
     return Results(folder, tuple(results), left_out)
 
 
-def _runs(folder: Path) -> list[Run]:
+def runs_in(folder: Path) -> list[Run]:
+    """The runs in a folder, by name, trained or not.
+
+    Raises:
+        InputError: no such folder, none in it, or it is itself a run.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; give a folder of runs.")
     if Run(folder).record_file.is_file():
@@ -74,8 +91,8 @@ def _system(name: str, runs: Sequence[tuple[Run, Recipe]]) -> str:
     return FLOAT_SYSTEM
 
 
-def _why_not(run: Run, system: str) -> str | None:
-    """Why a run does not count, if it does not."""
+def why_not(run: Run, system: str) -> str | None:
+    """Why a run does not count as a system, if it does not."""
     if not run.weights_file.is_file():
         return "has not ended its training"
     if not run.evaluation_file(system).is_file():

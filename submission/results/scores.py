@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -45,14 +45,26 @@ class Scores(BaseModel):
         return {name: row.clips for name, row in (self.scenes | self.devices).items()}
 
 
+AnyScores = TypeVar("AnyScores", bound=Scores)
+
+
 def read_scores(run: Run, system: str) -> Scores:
     """The scores of a run as a system.
 
     Raises:
         InputError: missing or damaged.
     """
+    return read_scores_as(Scores, run, system)
+
+
+def read_scores_as(form: type[AnyScores], run: Run, system: str) -> AnyScores:
+    """The same in a form that asks for more.
+
+    Raises:
+        InputError: missing or damaged.
+    """
     try:
-        return Scores.model_validate(run.evaluation(system))
+        return form.model_validate(run.evaluation(system))
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"]) or "scores"
