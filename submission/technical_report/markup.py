@@ -1,0 +1,78 @@
+"""Typst markup: other people's text made harmless, tables and figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ]*")
+"""Text that means itself in markup, wherever it stands."""
+
+LONGEST_WORD = 24
+"""Characters after which a word may be broken, because a column is not wider."""
+
+BREAK = "\u200b"
+"""A space without width."""
+
+ESCAPES = {"\\": "\\\\", '"': '\\"'}
+
+
+def text(value: str) -> str:
+    """Markup that shows a text as it is, whatever characters it has.
+
+    What is not plain becomes a string, in which Typst sees no markup.
+    """
+    words = re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", rf"\1{BREAK}", " ".join(value.split()))
+    return words if PLAIN.fullmatch(words) else f"#{string(words)};"
+
+
+def string(value: str) -> str:
+    """A string of Typst's code, in quotes."""
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def todo(what: str) -> str:
+    """A place for people, marked in the draft."""
+    return f"#todo[{what}]"
+
+
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    caption: str,
+    label: str,
+    wide: bool = False,
+) -> str:
+    """A table with a caption; the first column to the left, the others to the right.
+
+    Args:
+        header: markup of each column.
+        rows: markup of each cell.
+        wide: over both columns of the page.
+    """
+    cells = [f"  table.header({_cells(header)}), table.hline(),"]
+    cells += [f"  {_cells(row)}," for row in rows]
+    body = "\n".join([f"data-table({len(header)},", *cells, ")"])
+    return _figure(body, caption, label, wide)
+
+
+def picture(file: str, *, caption: str, label: str, wide: bool = False) -> str:
+    """A picture as wide as its place, with a caption."""
+    return _figure(f"image({string(file)}, width: 100%)", caption, label, wide)
+
+
+def _figure(body: str, caption: str, label: str, wide: bool) -> str:
+    scope = 'scope: "parent", ' if wide else ""
+    return f"#figure({scope}placement: auto, caption: [{caption}], {body}) <{label}>"
+
+
+def _cells(row: Sequence[str]) -> str:
+    return ", ".join(f"[{cell}]" for cell in row)
+
+
+def _escaped(character: str) -> str:
+    if character in ESCAPES:
+        return ESCAPES[character]
+    shown = character.isprintable() or character == BREAK
+    return character if shown else f"\\u{{{ord(character):x}}}"
