@@ -18,14 +18,6 @@ from submission.technical_report.systems import FIRST_SPLIT, LAST_SPLIT, System
 
 FOLDER = "figures"
 
-STYLE = {
-    "text.parse_math": False,  # a name may hold dollar signs
-    "svg.hashsalt": "tinyscene",  # names of clip paths, random otherwise
-    "svg.fonttype": "path",  # the same letters on every machine
-    "font.size": 8,
-    "axes.titlesize": 8,
-}
-
 PAGE_INCHES, COLUMN_INCHES = 6.9, 3.3
 """Widths of the paper's text and of one of its columns."""
 
@@ -39,7 +31,14 @@ def write_figures(systems: Sequence[System], folder: Path) -> dict[str, str]:
     Raises:
         InputError: a damaged learning curve.
     """
-    with rc_context(STYLE):
+    with rc_context(
+        {
+            "svg.hashsalt": "tinyscene",  # names of clip paths, random otherwise
+            "svg.fonttype": "path",  # the same letters on every machine
+            "font.size": 8,
+            "axes.titlesize": 8,
+        }
+    ):
         return _write_figures(systems, folder)
 
 
@@ -78,21 +77,28 @@ def _devices(systems: Sequence[System], folder: Path) -> str:
 def _confusion(system: System, folder: Path) -> str:
     run = system.runs[LAST_SPLIT]
     figure = draw_confusion(run.evaluation(system.recipe.submitted_system))
-    for axes in figure.axes:
-        for number in axes.texts:
-            number.set_fontsize(5.5)
+    axes = figure.axes[0]
+    if axes.images[0].colorbar is not None:  # the numbers say the same
+        axes.images[0].colorbar.remove()
+    axes.tick_params(labelsize=6)
+    for number in axes.texts:
+        number.set_fontsize(6)
     return picture(
-        _save(figure, folder, f"confusion-{system.number}", 2.9, COLUMN_INCHES),
-        caption=f"Confusion of {system.name}, trained on {LAST_SPLIT} % of the training data.",
+        _save(figure, folder, f"confusion-{system.number}", 3.3, COLUMN_INCHES),
+        caption=f"Confusion of {system.name}, trained on {LAST_SPLIT} % of the training data, in "
+        "percent of the true scene's clips.",
         label=f"confusion-{system.number}",
     )
 
 
 def _curves(system: System, folder: Path) -> str:
     curves = read_curves([_result(system, run) for run in system.runs.values()])
+    figure = plot_learning_curves(curves, "")
+    figure.axes[0].set_ylabel("loss (nats)")
     return picture(
-        _save(plot_learning_curves(curves, ""), folder, f"curves-{system.number}", 3.2),
-        caption=f"Learning curves of {system.name}: the float network, by epoch.",
+        _save(figure, folder, f"curves-{system.number}", 3.4),
+        caption=f"Learning curves of {system.name}, the float network: the loss that is trained, "
+        "the cross entropy of test clips, and accuracy, by epoch and share of the training data.",
         label=f"curves-{system.number}",
         wide=True,
     )

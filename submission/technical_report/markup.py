@@ -22,8 +22,14 @@ def text(value: str) -> str:
 
     What is not plain becomes a string, in which Typst sees no markup.
     """
-    words = re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", rf"\1{BREAK}", " ".join(value.split()))
+    words = breakable(value)
     return words if PLAIN.fullmatch(words) else f"#{string(words)};"
+
+
+def breakable(value: str) -> str:
+    """A text whose long words may be broken, on one line."""
+    words = " ".join(value.split())
+    return re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", rf"\1{BREAK}", words)
 
 
 def string(value: str) -> str:

@@ -17,7 +17,6 @@ class Paper(NamedTuple):
     where: str
     """Proceedings, journal, or what kind of report it is."""
     arxiv: str | None = None
-    doi: str | None = None
 
 
 def _authors(*names: str) -> tuple[str, ...]:
@@ -59,9 +58,7 @@ PAPERS = {
         "Workshop on Detection and Classification of Acoustic Scenes and Events (DCASE)",
     ),
     "koutini2020": Paper(
-        _authors(
-            "Koutini, Khaled", "Henkel, Florian", "Eghbal-zadeh, Hamid", "Widmer, Gerhard"
-        ),
+        _authors("Koutini, Khaled", "Henkel, Florian", "Eghbal-zadeh, Hamid", "Widmer, Gerhard"),
         "Low-Complexity Models for Acoustic Scene Classification Based on Receptive Field "
         "Regularization and Frequency Damping",
         2020,
@@ -77,9 +74,7 @@ PAPERS = {
         arxiv="2105.12395",
     ),
     "koutini2022": Paper(
-        _authors(
-            "Koutini, Khaled", "Schlüter, Jan", "Eghbal-zadeh, Hamid", "Widmer, Gerhard"
-        ),
+        _authors("Koutini, Khaled", "Schlüter, Jan", "Eghbal-zadeh, Hamid", "Widmer, Gerhard"),
         "Efficient Training of Audio Transformers with Patchout",
         2022,
         "Interspeech",
@@ -222,12 +217,12 @@ def bibliography() -> str:
 
 
 def _entry(paper: Paper) -> dict[str, object]:
-    numbers = {"arxiv": paper.arxiv, "doi": paper.doi}
+    address = {"url": f"https://arxiv.org/abs/{paper.arxiv}"} if paper.arxiv else {}
     return {
         "type": "article",
         "author": list(paper.authors),
         "title": {"value": paper.title, "verbatim": True},
         "date": paper.year,
-        "serial-number": {name: number for name, number in numbers.items() if number},
+        **address,
         "parent": {"type": "proceedings", "title": {"value": paper.where, "verbatim": True}},
     }

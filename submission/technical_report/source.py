@@ -11,7 +11,7 @@ from submission.adaptations import difference
 from submission.metadata_model import Author
 from submission.results.published import DATASET
 from submission.technical_report.description import paragraphs
-from submission.technical_report.markup import string, text, todo
+from submission.technical_report.markup import breakable, string, text, todo
 from submission.technical_report.references import cite
 from submission.technical_report.systems import FIRST_SPLIT, LAST_SPLIT, System
 from submission.technical_report.tables import (
@@ -50,6 +50,7 @@ def report_source(
         *_results(systems, figures),
         f"= Discussion\n\n{todo('what the results show, and what did not work.')}",
         f"= Conclusion\n\n{todo('one paragraph.')}",
+        "#place.flush()",
         f'#bibliography({string(BIBLIOGRAPHY)}, title: "References", style: "ieee")',
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -61,7 +62,7 @@ def _front_matter(systems: Sequence[System], authors: Sequence[Author]) -> str:
     titles = ", ".join(system.title for system in systems)
     return (
         "#show: report.with(\n"
-        f"  title: {string(titles)},\n"
+        f"  title: {string(breakable(titles))},\n"
         f"  names: ({names}),\n"
         f"  affiliations: ({affiliations}\n  ),\n"
         f"  abstract: [{_abstract(systems)}],\n"
@@ -103,7 +104,7 @@ def _abstract_of(system: System) -> str:
 
 
 def _introduction() -> Iterator[str]:
-    splits = ", ".join(map(str, SPLITS))
+    splits = f"{', '.join(map(str, SPLITS[:-1]))} or {SPLITS[-1]}"
     yield "= Introduction"
     yield (
         f"Task 1 of the DCASE Challenge{cite('challenge')} asks for the acoustic scene of a "
@@ -120,16 +121,14 @@ def _data(systems: Sequence[System]) -> Iterator[str]:
         f"The task's data is {DATASET}{cite('dataset')}: ten scenes, recorded in European cities "
         "with real devices or simulated as if with others. A system is trained on each split on "
         "its own. Its score is the macro accuracy on the development test, the mean of the "
-        "accuracies of the scenes. "
-        + " ".join(_trained(system) for system in systems)
-        + _foreign_data(systems)
+        "accuracies of the scenes. " + _trained(systems) + _foreign_data(systems)
     )
 
 
-def _trained(system: System) -> str:
-    seeds = sorted({run.seed for run in system.runs.values()})
+def _trained(systems: Sequence[System]) -> str:
+    seeds = sorted({run.seed for system in systems for run in system.runs.values()})
     seed = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-    return f"{system.name} was trained once a split ({seed})."
+    return f"Each system was trained once a split ({seed})."
 
 
 def _foreign_data(systems: Sequence[System]) -> str:
@@ -149,14 +148,19 @@ def _descriptions(systems: Sequence[System]) -> Iterator[str]:
         yield f"== {system.name}: {text(system.title)}"
         yield f"Submitted as {text(system.label)}. {_difference(system, systems[0])}"
         yield from _own_paragraphs(system, systems[0])
+        if system.recipe.distill is not None:
+            yield _teachers(system)
         yield stage_table(system)
 
 
 def _difference(system: System, first: System) -> str:
+    """How a system that is not the first is told apart from it."""
     if system is first:
         return ""
-    told = difference(system.recipe, first.recipe) or "nothing but its training"
-    return f"Unlike {first.name}: {text(told)}. What is not described here is as there."
+    if any(_own_paragraphs(system, first)):
+        return f"What is not described here is as in {first.name}."
+    told = difference(system.recipe, first.recipe)
+    return f"It is {first.name} with {text(told)}." if told else f"It is {first.name} again."
 
 
 def _own_paragraphs(system: System, first: System) -> Iterator[str]:
@@ -165,8 +169,6 @@ def _own_paragraphs(system: System, first: System) -> Iterator[str]:
     for heading, described in paragraphs(system.recipe):
         if (heading, described) not in known:
             yield f"*{heading}.* {described}"
-    if system.recipe.distill is not None:
-        yield _teachers(system)
 
 
 def _teachers(system: System) -> str:
@@ -185,31 +187,27 @@ def _complexity(systems: Sequence[System]) -> Iterator[str]:
     yield "= Complexity"
     yield (
         "@complexity shows parameters, bytes and MACs. The front end is not counted. "
-        + " ".join(_verdict(system) for system in systems)
+        + (" ".join(_excesses(systems)) or "Each system is within both limits.")
     )
     yield complexity_table(systems)
 
 
-def _verdict(system: System) -> str:
-    counted = system.complexity
-    over = [
-        what
-        for what, number, limit in (
-            ("bytes", counted["total_model_size"], MAX_MODEL_BYTES),
-            ("MACs", counted["macs"], MAX_MACS),
-        )
-        if number > limit
-    ]
-    if over:
-        return f"{system.name} is over the limit on {' and '.join(over)}."
-    return f"{system.name} is within both limits."
+def _excesses(systems: Sequence[System]) -> Iterator[str]:
+    for what, key, limit in (
+        ("bytes", "total_model_size", MAX_MODEL_BYTES),
+        ("MACs", "macs", MAX_MACS),
+    ):
+        over = [system.name for system in systems if system.complexity[key] > limit]
+        if over:
+            yield f"Over the limit on {what}: {', '.join(over)}."
 
 
 def _results(systems: Sequence[System], figures: Figures) -> Iterator[str]:
     yield "= Results"
     yield (
         "@results and @splits show macro accuracy and log loss on the development test, @devices "
-        "the accuracy by recording device. " + " ".join(_shown(system, figures) for system in systems)
+        "the accuracy by recording device. "
+        + " ".join(_shown(system, figures) for system in systems)
     )
     yield results_table(systems)
     yield figures["splits"]

@@ -16,7 +16,7 @@ from baseline.challenge import (
     SPLITS,
     TEST_CLIPS,
 )
-from submission.results.published import DATASET, PUBLISHED, TEST, Published
+from submission.results.published import BASELINE_2024, DATASET, PUBLISHED, TEST, Published
 from submission.technical_report.markup import table, text
 from submission.technical_report.references import cite
 from submission.technical_report.systems import System
@@ -105,6 +105,15 @@ def _published_rows() -> Iterator[list[str]]:
             yield [f"{text(name)}{cite('challenge')}", "accuracy", *shown]
 
 
+def _published_groups(group: str) -> Iterator[list[str]]:
+    """Accuracy of the published baseline on a group of devices, on the splits that have one."""
+    rows = [row for row in PUBLISHED if row.source == BASELINE_2024 and row.tested_on == TEST]
+    by_split = {row.split: row.by_group[group] for row in rows}
+    for name in dict.fromkeys(row.system for row in rows):
+        shown = [_percent(by_split.get(split)) for split in SPLITS]
+        yield [f"{text(name)}, {group}", *shown]
+
+
 def _published(row: Published) -> str:
     spread = "" if row.deviation is None else f" ± {row.deviation:.2f}"
     return f"{_percent(row.accuracy)}{spread}"
@@ -142,12 +151,14 @@ def device_table(system: System) -> str:
         for device in members
     ]
     groups = [[f"all {group}", *_group(system, group)] for group in DEVICE_GROUPS]
+    published = [row for group in DEVICE_GROUPS for row in _published_groups(group)]
     return table(
         ["device", *SPLIT_HEADERS],
-        [*devices, *groups],
+        [*devices, *groups, *published],
         caption=f"{system.name} by recording device: accuracy (%) / log loss, by share of the "
         f"training data. Devices {DEVICES[0]} to {DEVICES[-1]} are real, simulated and seen in "
-        "training, or simulated and unseen; of all of a group, the accuracy.",
+        "training, or simulated and unseen; of all of a group, the accuracy. The baseline is as "
+        "published.",
         label=f"devices-{system.number}",
         wide=True,
     )
@@ -200,17 +211,18 @@ def _nats(value: float | None) -> str:
 
 
 def _stages(layers: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Layers by the beginning of their dotted names, as finely as the table has rows."""
-    coarsest = _by_beginning(layers, 1)
-    deepest = max(layer["name"].count(".") + 1 for layer in layers)
+    """Layers by what they are parts of, as finely as the table has rows."""
+    deepest = max(layer["name"].count(".") for layer in layers)
     divisions = (_by_beginning(layers, parts) for parts in range(deepest, 1, -1))
-    return next((stages for stages in divisions if len(stages) <= MOST_STAGES), coarsest)
+    fitting = (stages for stages in divisions if len(stages) <= MOST_STAGES)
+    return next(fitting, _by_beginning(layers, 1))
 
 
 def _by_beginning(
     layers: Sequence[dict[str, Any]], parts: int
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     def beginning(layer: dict[str, Any]) -> str:
-        return ".".join(layer["name"].split(".")[:parts])
+        *holders, last = layer["name"].split(".")
+        return ".".join(holders[:parts]) or last
 
     return [(name, list(group)) for name, group in groupby(layers, beginning)]
