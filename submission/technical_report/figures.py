@@ -75,8 +75,7 @@ def _devices(systems: Sequence[System], folder: Path) -> str:
 
 
 def _confusion(system: System, folder: Path) -> str:
-    run = system.runs[LAST_SPLIT]
-    figure = draw_confusion(run.evaluation(system.recipe.submitted_system))
+    figure = draw_confusion(system.evaluations[LAST_SPLIT])
     axes = figure.axes[0]
     if axes.images[0].colorbar is not None:  # the numbers say the same
         axes.images[0].colorbar.remove()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES, SPLITS, TEST_CLIPS
 from baseline.teacher_logits import read_logits
@@ -18,7 +19,6 @@ from submission.technical_report.tables import (
     complexity_table,
     device_table,
     forms_table,
-    mean,
     results_table,
     scene_table,
     stage_table,
@@ -91,14 +91,14 @@ def _abstract(systems: Sequence[System]) -> str:
 
 
 def _abstract_of(system: System) -> str:
-    accuracy = {split: system.results[split]["overall"]["accuracy"] for split in SPLITS}
+    accuracy = {split: 100 * system.scores[split].macro_accuracy for split in SPLITS}
     counted = system.complexity
     return (
         f"{system.name} has {counted['total_parameters']:,} parameters of "
         f"{counted['total_model_size']:,} bytes and takes {counted['macs']:,} MACs for a second of "
         f"audio. On the development test it reaches a macro accuracy of "
         f"{accuracy[FIRST_SPLIT]:.2f} % when trained on {FIRST_SPLIT} % of the training data, "
-        f"{accuracy[LAST_SPLIT]:.2f} % on {LAST_SPLIT} %, and {mean(accuracy.values()):.2f} % "
+        f"{accuracy[LAST_SPLIT]:.2f} % on {LAST_SPLIT} %, and {fmean(accuracy.values()):.2f} % "
         "averaged over the splits."
     )
 

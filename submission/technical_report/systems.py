@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from baseline.challenge import SPLITS
+import numpy as np
+
+from baseline.challenge import SCENES, SPLITS
 from baseline.recipe import Recipe
 from baseline.run import Run
 from deploy.errors import InputError
@@ -35,10 +37,10 @@ class System:
     """Under meta.yaml's keys."""
     layers: list[dict[str, Any]]
     """Rows of the layer table; none where the runs keep none."""
-    results: dict[int, dict[str, Any]]
-    """By split, under meta.yaml's keys: percent and nats, rounded as there."""
+    evaluations: dict[int, dict[str, Any]]
+    """By split, what `baseline.metrics.evaluate` counted: fractions and nats."""
     scores: dict[int, Scores]
-    """By split, as fractions."""
+    """The same, typed, without the log losses."""
 
     @property
     def name(self) -> str:
@@ -85,10 +87,40 @@ def _read_system(number: int, runs: Sequence[Run], told: TeamSystem) -> System:
         runs={split: by_split[split] for split in SPLITS},
         recipe=recipe,
         complexity=complexity_values(counted),
-        layers=read_json(counted.complexity_file).get("layers", []),
-        results={split: split_results(by_split[split]) for split in SPLITS},
+        layers=_read_layers(counted),
+        evaluations={split: _read_evaluation(by_split[split]) for split in SPLITS},
         scores={split: read_scores(by_split[split], recipe.submitted_system) for split in SPLITS},
     )
+
+
+def _read_layers(run: Run) -> list[dict[str, Any]]:
+    layers = read_json(run.complexity_file).get("layers", [])
+    try:
+        for layer in layers:
+            sizes = (*layer["output_shape"], layer["parameters"], layer["macs"])
+            if not isinstance(layer["name"], str) or not all(type(size) is int for size in sizes):
+                raise TypeError(layer["name"])
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{run.complexity_file}: key 'layers': is not a layer table ({error!r}); train again."
+        ) from error
+    return list(layers)
+
+
+def _read_evaluation(run: Run) -> dict[str, Any]:
+    split_results(run)  # refuses what was not written so
+    system = run.recipe.submitted_system
+    scores = run.evaluation(system)
+    try:
+        shape = np.shape(np.array(scores["confusion"], dtype=np.int64))
+    except (KeyError, TypeError, ValueError):
+        shape = ()
+    if shape != (len(SCENES), len(SCENES)):
+        raise InputError(
+            f"{run.evaluation_file(system)}: key 'confusion': found no matrix of {len(SCENES)} by "
+            f"{len(SCENES)} counts; run: tinyscene evaluate {run.folder}"
+        )
+    return scores
 
 
 def _require_one_a_split(runs: Sequence[Run]) -> None:

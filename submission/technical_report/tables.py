@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 from baseline.challenge import (
@@ -89,11 +89,11 @@ def results_table(systems: Sequence[System]) -> str:
 
 
 def _result_rows(system: System) -> Iterator[list[str]]:
-    overall = [system.results[split]["overall"] for split in SPLITS]
-    accuracies = [row["accuracy"] for row in overall]
-    losses = [row["logloss"] for row in overall]
-    yield [system.name, "accuracy", *map(_percent, [*accuracies, mean(accuracies)])]
-    yield ["", "log loss", *map(_nats, [*losses, mean(losses)])]
+    overall = [system.evaluations[split] for split in SPLITS]
+    accuracies = [100 * scores["macro_accuracy"] for scores in overall]
+    losses = [scores["log_loss"] for scores in overall]
+    yield [system.name, "accuracy", *map(_percent, [*accuracies, fmean(accuracies)])]
+    yield ["", "log loss", *map(_nats, [*losses, fmean(losses)])]
 
 
 def _published_rows() -> Iterator[list[str]]:
@@ -101,7 +101,7 @@ def _published_rows() -> Iterator[list[str]]:
     for name in dict.fromkeys(row.system for row in PUBLISHED):
         rows = [row for row in PUBLISHED if row.system == name and row.tested_on == TEST]
         if tuple(row.split for row in rows) == SPLITS:
-            shown = [*map(_published, rows), _percent(mean([row.accuracy for row in rows]))]
+            shown = [*map(_published, rows), _percent(fmean(row.accuracy for row in rows))]
             yield [f"{text(name)}{cite('challenge')}", "accuracy", *shown]
 
 
@@ -133,7 +133,7 @@ def _comparable(systems: Sequence[System]) -> str:
 
 def scene_table(system: System) -> str:
     """Accuracy and log loss of each scene by split."""
-    rows = [[text(scene), *_both(system, "class_wise", scene)] for scene in SCENES]
+    rows = [[text(scene), *_both(system, "scenes", scene)] for scene in SCENES]
     return table(
         ["scene", *SPLIT_HEADERS],
         rows,
@@ -146,7 +146,7 @@ def scene_table(system: System) -> str:
 def device_table(system: System) -> str:
     """Accuracy and log loss of each device by split, and the accuracy of each group of devices."""
     devices = [
-        [f"{device}, {group}", *_both(system, "device_wise", device)]
+        [f"{device}, {group}", *_both(system, "devices", device)]
         for group, members in DEVICE_GROUPS.items()
         for device in members
     ]
@@ -166,14 +166,13 @@ def device_table(system: System) -> str:
 
 def _both(system: System, kind: str, name: str) -> Iterator[str]:
     for split in SPLITS:
-        row = system.results[split][kind][name]
-        yield f"{_percent(row['accuracy'])} / {_nats(row['logloss'])}"
+        row = system.evaluations[split][kind][name]
+        yield f"{_share(row['accuracy'])} / {_nats(row['log_loss'])}"
 
 
 def _group(system: System, group: str) -> Iterator[str]:
     for split in SPLITS:
-        accuracy = system.scores[split].groups[group].accuracy
-        yield _percent(None if accuracy is None else 100 * accuracy)
+        yield _share(system.scores[split].groups[group].accuracy)
 
 
 def forms_table(system: System) -> str:
@@ -195,15 +194,12 @@ def _accuracies(system: System, form: str) -> list[float]:
     return [100 * run.evaluation(form)["macro_accuracy"] for run in system.runs.values()]
 
 
-def mean(values: Iterable[float | None]) -> float | None:
-    """Mean of all values, None where one is missing."""
-    known = list(values)
-    numbers = [value for value in known if value is not None]
-    return statistics.fmean(numbers) if numbers and len(numbers) == len(known) else None
-
-
 def _percent(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f}"
+
+
+def _share(fraction: float | None) -> str:
+    return _percent(None if fraction is None else 100 * fraction)
 
 
 def _nats(value: float | None) -> str:
