@@ -55,7 +55,7 @@ def table(
     Args:
         header: markup of each column.
         rows: markup of each cell.
-        wide: over both columns of the page.
+        wide: over both columns of the page, at its top or bottom.
     """
     cells = [f"  table.header({_cells(header)}), table.hline(),"]
     cells += [f"  {_cells(row)}," for row in rows]
@@ -69,8 +69,8 @@ def picture(file: str, *, caption: str, label: str, wide: bool = False) -> str:
 
 
 def _figure(body: str, caption: str, label: str, wide: bool) -> str:
-    scope = 'scope: "parent", ' if wide else ""
-    return f"#figure({scope}placement: auto, caption: [{caption}], {body}) <{label}>"
+    floating = 'scope: "parent", placement: auto, ' if wide else ""
+    return f"#figure({floating}caption: [{caption}], {body}) <{label}>"
 
 
 def _cells(row: Sequence[str]) -> str:

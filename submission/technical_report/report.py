@@ -42,13 +42,19 @@ def write_technical_report(systems: Sequence[Sequence[Run]], team: Team, folder:
     pdf = report_name(described[0].label)
     folder = folder.resolve()
     make_folder(folder.parent)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        draft = Path(temporary) / folder.name
-        draft.mkdir()
-        _write_draft(described, team, draft, pdf)
-        if folder.exists():
-            folder.rmdir()
-        draft.rename(folder)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".report.", dir=folder.parent) as temporary:
+            draft = Path(temporary) / "report"
+            draft.mkdir()
+            _write_draft(described, team, draft, pdf)
+            if folder.exists():
+                folder.rmdir()
+            draft.rename(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror or error}); free some space or choose "
+            "another place."
+        ) from error
     return folder / pdf
 
 

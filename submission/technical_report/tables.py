@@ -207,11 +207,15 @@ def _nats(value: float | None) -> str:
 
 
 def _stages(layers: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Layers by what they are parts of, as finely as the table has rows."""
+    """Layers by what they are parts of, as finely as rows do and each stage has parameters."""
     deepest = max(layer["name"].count(".") for layer in layers)
     divisions = (_by_beginning(layers, parts) for parts in range(deepest, 1, -1))
-    fitting = (stages for stages in divisions if len(stages) <= MOST_STAGES)
-    return next(fitting, _by_beginning(layers, 1))
+    return next(filter(_fits, divisions), _by_beginning(layers, 1))
+
+
+def _fits(stages: Sequence[tuple[str, list[dict[str, Any]]]]) -> bool:
+    trained = (any(layer["parameters"] for layer in layers) for _, layers in stages)
+    return len(stages) <= MOST_STAGES and all(trained)
 
 
 def _by_beginning(

@@ -17,9 +17,8 @@ CASES = [
         PAPER.replace("runs/split50", ""),
         ("runs/split5", "none of split 50", "expected one for each of 5, 10, 25, 50, 100"),
     ),
-    Case("a split twice", f"{PAPER} runs/split50", ("argument", "runs/split50")),
     Case(
-        "a split twice among the runs",
+        "a split twice",
         PAPER.replace("runs/split50", "runs/split50 runs/split50"),
         ("2 of split 50", "expected one for each"),
     ),
