@@ -14,6 +14,9 @@ LONGEST_WORD = 24
 BREAK = "\u200b"
 """A space without width."""
 
+WIDE = 'auto, scope: "parent"'
+"""Placement over both columns of a page, at its top or bottom."""
+
 ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
 
@@ -60,17 +63,18 @@ def table(
     cells = [f"  table.header({_cells(header)}), table.hline(),"]
     cells += [f"  {_cells(row)}," for row in rows]
     body = "\n".join([f"data-table({len(header)},", *cells, ")"])
-    return _figure(body, caption, label, wide)
+    placement = WIDE if wide else "none"
+    return _figure(body, caption, label, placement)
 
 
 def picture(file: str, *, caption: str, label: str, wide: bool = False) -> str:
-    """A picture as wide as its place, with a caption."""
-    return _figure(f"image({string(file)}, width: 100%)", caption, label, wide)
+    """A picture as wide as its place, at the top or bottom of a page, with a caption."""
+    body = f"image({string(file)}, width: 100%)"
+    return _figure(body, caption, label, WIDE if wide else "auto")
 
 
-def _figure(body: str, caption: str, label: str, wide: bool) -> str:
-    floating = 'scope: "parent", placement: auto, ' if wide else ""
-    return f"#figure({floating}caption: [{caption}], {body}) <{label}>"
+def _figure(body: str, caption: str, label: str, placement: str) -> str:
+    return f"#figure(placement: {placement}, caption: [{caption}], {body}) <{label}>"
 
 
 def _cells(row: Sequence[str]) -> str:
