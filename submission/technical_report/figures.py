@@ -13,7 +13,7 @@ from baseline.run import Run
 from submission.results.curves import plot_learning_curves, read_curves
 from submission.results.plots import plot_devices, plot_splits
 from submission.results.scored_runs import Result, Results
-from submission.technical_report.markup import picture
+from submission.technical_report.markup import pictures
 from submission.technical_report.systems import FIRST_SPLIT, LAST_SPLIT, System
 
 FOLDER = "figures"
@@ -43,9 +43,12 @@ def write_figures(systems: Sequence[System], folder: Path) -> dict[str, str]:
 
 
 def _write_figures(systems: Sequence[System], folder: Path) -> dict[str, str]:
-    shown = {"splits": _splits(systems, folder), "devices": _devices(systems, folder)}
+    shown = {
+        "splits": _splits(systems, folder),
+        "devices": _devices(systems, folder),
+        "confusions": _confusions(systems, folder),
+    }
     for system in systems:
-        shown[f"confusion-{system.number}"] = _confusion(system, folder)
         if all(run.history_file.is_file() for run in system.runs.values()):
             shown[f"curves-{system.number}"] = _curves(system, folder)
     return shown
@@ -53,24 +56,31 @@ def _write_figures(systems: Sequence[System], folder: Path) -> dict[str, str]:
 
 def _splits(systems: Sequence[System], folder: Path) -> str:
     figure = plot_splits(_results(systems))
-    return picture(
-        _save(figure, folder, "splits", 2.6),
+    return pictures(
+        [_save(figure, folder, "splits", 2.6)],
         caption="Accuracy against the share of the training data: of all clips, averaged over the "
         "scenes, and of clips of unseen devices.",
         label="splits",
-        wide=True,
     )
 
 
 def _devices(systems: Sequence[System], folder: Path) -> str:
     splits = (FIRST_SPLIT, LAST_SPLIT)
     figure = plot_devices(_results(systems, splits))
-    return picture(
-        _save(figure, folder, "devices", 3.6),
+    return pictures(
+        [_save(figure, folder, "devices", 3.6)],
         caption=f"Accuracy by recording device, trained on {splits[0]} % and on {splits[1]} % of "
         "the training data.",
         label="devices",
-        wide=True,
+    )
+
+
+def _confusions(systems: Sequence[System], folder: Path) -> str:
+    return pictures(
+        [_confusion(system, folder) for system in systems],
+        caption=f"Confusion matrices, trained on {LAST_SPLIT} % of the training data, in percent "
+        "of the true scene's clips.",
+        label="confusions",
     )
 
 
@@ -79,27 +89,22 @@ def _confusion(system: System, folder: Path) -> str:
     axes = figure.axes[0]
     if axes.images[0].colorbar is not None:  # the numbers say the same
         axes.images[0].colorbar.remove()
+    axes.set_title(system.name)
     axes.tick_params(labelsize=6)
     for number in axes.texts:
         number.set_fontsize(6)
-    return picture(
-        _save(figure, folder, f"confusion-{system.number}", 3.3, COLUMN_INCHES),
-        caption=f"Confusion of {system.name}, trained on {LAST_SPLIT} % of the training data, in "
-        "percent of the true scene's clips.",
-        label=f"confusion-{system.number}",
-    )
+    return _save(figure, folder, f"confusion-{system.number}", 3.3, COLUMN_INCHES)
 
 
 def _curves(system: System, folder: Path) -> str:
     curves = read_curves([_result(system, run) for run in system.runs.values()])
     figure = plot_learning_curves(curves, "")
     figure.axes[0].set_ylabel("loss (nats)")
-    return picture(
-        _save(figure, folder, f"curves-{system.number}", 3.4),
+    return pictures(
+        [_save(figure, folder, f"curves-{system.number}", 3.4)],
         caption=f"Learning curves of {system.name}, the float network: the loss that is trained, "
         "the cross entropy of test clips, and accuracy, by epoch and share of the training data.",
         label=f"curves-{system.number}",
-        wide=True,
     )
 
 

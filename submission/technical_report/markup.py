@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ]*")
 """Text that means itself in markup, wherever it stands."""
 
-LONGEST_WORD = 24
+LONGEST_WORD = 20
 """Characters after which a word may be broken, because a column is not wider."""
 
 BREAK = "\u200b"
@@ -67,10 +67,11 @@ def table(
     return _figure(body, caption, label, placement)
 
 
-def picture(file: str, *, caption: str, label: str, wide: bool = False) -> str:
-    """A picture as wide as its place, at the top or bottom of a page, with a caption."""
-    body = f"image({string(file)}, width: 100%)"
-    return _figure(body, caption, label, WIDE if wide else "auto")
+def pictures(files: Sequence[str], *, caption: str, label: str) -> str:
+    """Pictures in their own size, up to two side by side over both columns, with one caption."""
+    images = ", ".join(f"image({string(file)})" for file in files)
+    body = f"grid(columns: {min(2, len(files))}, gutter: 4pt, {images})"
+    return _figure(body, caption, label, WIDE)
 
 
 def _figure(body: str, caption: str, label: str, placement: str) -> str:

@@ -206,17 +206,17 @@ def _results(systems: Sequence[System], figures: Figures) -> Iterator[str]:
     yield "= Results"
     yield (
         "@results and @splits show macro accuracy and log loss on the development test, @devices "
-        "the accuracy by recording device. "
+        "the accuracy by recording device, @confusions which scenes are mistaken for which. "
         + " ".join(_shown(system, figures) for system in systems)
     )
     yield results_table(systems)
     yield figures["splits"]
     yield figures["devices"]
+    yield figures["confusions"]
     for system in systems:
         yield device_table(system)
         yield scene_table(system)
         yield forms_table(system)
-        yield figures[f"confusion-{system.number}"]
         yield figures.get(f"curves-{system.number}", "")
 
 
@@ -227,5 +227,5 @@ def _shown(system: System, figures: Figures) -> str:
     curves = f" Its learning curves are in @curves-{number}." if has_curves else ""
     return (
         f"Figures of {system.name} by device and by scene are in @devices-{number} and "
-        f"@scenes-{number}, its confusions in @confusion-{number}.{curves}{forms}"
+        f"@scenes-{number}.{curves}{forms}"
     )
