@@ -466,6 +466,16 @@ def package_init(options: argparse.Namespace) -> None:
     _say(f"{options.out}: replace every FILL-IN in it")
 
 
+def paper(options: argparse.Namespace) -> None:
+    from baseline.run import open_run
+    from submission.systems import group_systems
+    from submission.team import load_team
+    from submission.technical_report.report import write_technical_report
+
+    systems = group_systems([open_run(folder) for folder in options.runs])
+    _say(str(write_technical_report(systems, load_team(options.team), options.out)))
+
+
 def validate(options: argparse.Namespace) -> int:
     from baseline.run import open_run
     from submission.fault_report import format_json
@@ -771,6 +781,12 @@ def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     beginning = _verb(verbs, "package init", package_init, "write a team.yaml to fill in", "RUN...")
     beginning.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="of the systems")
     beginning.add_argument("--out", type=Path, default=Path("team.yaml"), metavar="FILE")
+
+    summary = "draft the technical report as PDF, with its source"
+    drafting = _verb(verbs, "paper", paper, summary, "RUN... --team team.yaml --out report")
+    drafting.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="five a system")
+    drafting.add_argument("--team", type=Path, required=True, help="YAML about the authors")
+    drafting.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new or empty")
 
     validating = _verb(verbs, "validate", validate, "list every fault of a package", "task1.zip")
     validating.add_argument("package", type=Path, metavar="ZIP")

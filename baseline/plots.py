@@ -40,6 +40,13 @@ def plot_learning_curve(history: pd.DataFrame, path: Path, title: str) -> None:
 
 
 def plot_confusion(scores: Scores, path: Path, title: str) -> None:
+    """Confusion matrix of a run, with its accuracy, as PNG."""
+    figure = draw_confusion(scores)
+    figure.suptitle(f"{title}: macro accuracy {100 * scores['macro_accuracy']:.1f} %")
+    _save(figure, path)
+
+
+def draw_confusion(scores: Scores) -> Figure:
     """Confusion matrix, each row in percent of its true scene."""
     counts = np.array(scores["confusion"])
     percent = 100 * counts / np.maximum(1, counts.sum(1, keepdims=True))
@@ -55,8 +62,7 @@ def plot_confusion(scores: Scores, path: Path, title: str) -> None:
     axes.set_yticks(range(len(SCENES)), SCENES)
     axes.set(xlabel="predicted scene", ylabel="true scene")
     figure.colorbar(image, label="% of the true scene's clips")
-    figure.suptitle(f"{title}: macro accuracy {100 * scores['macro_accuracy']:.1f} %")
-    _save(figure, path)
+    return figure
 
 
 def plot_scores(scores: Scores, path: Path, title: str) -> None:

@@ -38,10 +38,11 @@ def plot_learning_curves(curves: Curves, title: str) -> Figure:
     for loss, accuracy, (split, history) in zip(losses, accuracies, curves.items(), strict=True):
         _plot(loss, history, "loss", 1)
         _plot(accuracy, history, "accuracy", 100)
-        loss.set(title=f"split {split} %, n = {history.seed.nunique()}", ylim=(0, None))
+        loss.set(title=f"split {split} %, n = {history.seed.nunique()}")
         accuracy.set(xlabel="epoch", ylim=(0, 100))
         for axes in (loss, accuracy):
             axes.grid(alpha=0.3)
+    losses[0].set_ylim(0, None)  # only now, for it ends the choice of a range for all splits
     losses[0].set_ylabel("loss (nats), on test: cross entropy")
     accuracies[0].set_ylabel("accuracy (%)")
     handles, labels = accuracies[0].get_legend_handles_labels()

@@ -1,0 +1,1 @@
+"""The technical report of a submission: a draft as PDF, and its source for editing."""
