@@ -13,7 +13,9 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from deploy.errors import InputError
@@ -441,15 +443,20 @@ def package(options: argparse.Namespace) -> None:
         return
     if options.team is None:
         raise InputError("package: expected --team FILE; make one with: tinyscene package init")
-    runs = [open_run(folder) for folder in options.runs]
-    write_package(
-        runs,
-        load_team(options.team),
-        options.out,
-        evaluation_list=options.list,
-        report=options.report,
-    )
+    runs, team = [open_run(folder) for folder in options.runs], load_team(options.team)
+    with ExitStack() as stack:
+        report = options.report or (_drafted(runs, team, stack) if options.draft_report else None)
+        write_package(runs, team, options.out, evaluation_list=options.list, report=report)
     _say(f"{options.out}: valid")
+
+
+def _drafted(runs: Sequence[Any], team: Any, stack: ExitStack) -> Path:
+    """A technical report that is there until the stack is left."""
+    from submission.systems import group_systems
+    from submission.technical_report.report import write_technical_report
+
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    return write_technical_report(group_systems(runs), team, folder)
 
 
 def package_init(options: argparse.Namespace) -> None:
@@ -776,7 +783,9 @@ def _add_submission_verbs(verbs: argparse._SubParsersAction[Parser]) -> None:
     packing.add_argument("--team", type=Path, help="YAML about the authors; see: package init")
     packing.add_argument("--out", type=Path, required=True, metavar="ZIP")
     packing.add_argument("--list", type=Path, help="evaluation list, if not the official one")
-    packing.add_argument("--report", type=Path, help="technical report, PDF")
+    reports = packing.add_mutually_exclusive_group()
+    reports.add_argument("--report", type=Path, help="technical report, PDF; see: paper")
+    reports.add_argument("--draft-report", action="store_true", help="as paper drafts it")
 
     beginning = _verb(verbs, "package init", package_init, "write a team.yaml to fill in", "RUN...")
     beginning.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="of the systems")
