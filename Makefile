@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/ready  ## the whole line on synthetic recordings, about 6 minutes on two cores
+demo: $(VENV)/ready  ## the whole line on synthetic recordings, 6 to 15 minutes on two cores
 	$(BIN)/tinyscene demo demo
 
 test: $(VENV)/ready  ## all tests, in two processes

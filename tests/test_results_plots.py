@@ -27,6 +27,7 @@ def results(tmp_path_factory):
     return read_results(folder)
 
 
+@pytest.mark.slow
 def test_every_picture_is_written_and_not_blank(results, tmp_path):
     said = draw(results, tmp_path / "new" / "pictures")
     names = {path.name for path in (tmp_path / "new" / "pictures").iterdir()}

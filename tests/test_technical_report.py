@@ -181,6 +181,7 @@ def test_systems_tell_how_they_differ_under_hostile_names(tmp_path: Path) -> Non
     assert "To be written: what the teachers are" in found
 
 
+@pytest.mark.slow
 def test_without_curves_and_layers_the_report_does_without(tmp_path: Path) -> None:
     recipe = load_recipe("small")
     bare = [write_run(tmp_path / f"{split}", split, ["0.wav"], recipe) for split in SPLITS]
