@@ -112,7 +112,7 @@ def dot_plot(key: str, title: str, names: Sequence[str], series: Sequence[Series
         series: whose values stand at 0, 1, ...: the places of the names.
     """
     row = max(24, 9 * len(series) + 8)
-    left = 10 + CHARACTER * max(len(name) for name in names)
+    left = 14 + CHARACTER * max(len(name) for name in names)
     bottom = 26 + row * len(names)
     x = linear(0, 100, left, 404)
     parts = [
