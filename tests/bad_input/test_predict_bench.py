@@ -195,8 +195,8 @@ CASES = [
     Case(
         "list names a missing file",
         "predict run --audio audio --list list.csv",
-        ("list.csv: 1 of 4 files are not in audio", "9.wav", "complete the folder"),
-        append("list.csv", "audio/9.wav\n"),
+        ("list.csv: 1 of 4 files are not in audio", "x9.wav", "complete the folder"),
+        append("list.csv", "audio/x9.wav\n"),
     ),
     Case("no list", "predict run --audio audio --list absent", ("absent", "evaluation list")),
     Case(
