@@ -13,7 +13,6 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -444,18 +443,17 @@ def package(options: argparse.Namespace) -> None:
     if options.team is None:
         raise InputError("package: expected --team FILE; make one with: tinyscene package init")
     runs, team = [open_run(folder) for folder in options.runs], load_team(options.team)
-    with ExitStack() as stack:
-        report = options.report or (_drafted(runs, team, stack) if options.draft_report else None)
+    with TemporaryDirectory() as folder:
+        drafted = _draft_report(runs, team, Path(folder)) if options.draft_report else None
+        report = options.report or drafted
         write_package(runs, team, options.out, evaluation_list=options.list, report=report)
     _say(f"{options.out}: valid")
 
 
-def _drafted(runs: Sequence[Any], team: Any, stack: ExitStack) -> Path:
-    """A technical report that is there until the stack is left."""
+def _draft_report(runs: Sequence[Any], team: Any, folder: Path) -> Path:
     from submission.systems import group_systems
     from submission.technical_report.report import write_technical_report
 
-    folder = Path(stack.enter_context(TemporaryDirectory()))
     return write_technical_report(group_systems(runs), team, folder)
 
 

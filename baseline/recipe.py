@@ -127,6 +127,12 @@ class Augmentation(Section):
     mixup_alpha: float = Field(0.0, ge=0)
     """Of mixup's Beta distribution; 0.3 in CP-JKU's systems."""
 
+    @property
+    def measured_responses(self) -> str | None:
+        """Folder of the responses that clips are heard through; invented ones are no data."""
+        heard = self.impulse_response_probability > 0 and self.impulse_responses != SYNTHETIC
+        return self.impulse_responses if heard else None
+
 
 class Ramp(Section):
     """A learning rate that changes once an epoch; see `baseline.schedule.ramp_factor`."""

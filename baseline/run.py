@@ -6,7 +6,6 @@ earlier one wrote.
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from dataclasses import dataclass
 from importlib import metadata
@@ -15,7 +14,7 @@ from typing import Any
 
 from baseline.recipe import Recipe, load_recipe, save_recipe
 from deploy.errors import InputError
-from deploy.files import make_folder, read_json, write_json, write_text
+from deploy.files import file_digest, make_folder, read_json, write_json, write_text
 from deploy.machine.description import describe
 
 VERSIONED_PACKAGES = (
@@ -290,12 +289,6 @@ def open_run(folder: Path, *, trained: bool = True) -> Run:
             "start the same training again to finish it."
         )
     return run
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def environment() -> dict[str, Any]:

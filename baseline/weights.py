@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from baseline.models.passt import ARCHS, PaSST
 from baseline.models.state_file import read_state, read_tensors, require_keys, shapes
 from baseline.published_weights import PUBLISHED, Kind, Published
 from deploy.errors import InputError, suggestion
-from deploy.files import make_folder
+from deploy.files import file_digest, make_folder
 from deploy.table import format_table
 
 FOLDER_VARIABLE = "TINYSCENE_WEIGHTS"
@@ -99,8 +98,7 @@ def _download(published: Published, path: Path, show_progress: bool) -> None:
 
 
 def _require_checksum(published: Published, path: Path) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_digest(path)
     if not found.startswith(published.sha256_start):
         raise InputError(
             f"{path}: found a SHA-256 that begins with {found[:8]}, expected "

@@ -11,10 +11,10 @@ from baseline.challenge import DEVICE_GROUPS
 from baseline.clips import Dataset
 from baseline.inference import BATCH_CLIPS
 from baseline.progress import progress_bar
-from baseline.run import MODEL_DIGEST, Run, file_digest
+from baseline.run import MODEL_DIGEST, Run
 from baseline.store import Store
 from deploy.errors import InputError
-from deploy.files import replacing, write_json
+from deploy.files import file_digest, replacing, write_json
 from deploy.table import format_table
 from quantize.system_names import FLOAT_SYSTEM
 from quantize.systems import System, open_system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from baseline.recipe import SYNTHETIC, Augmentation, Precision, Recipe
+from baseline.recipe import Augmentation, Precision, Recipe
 from deploy.frontend import front_end
 from submission.adaptations import difference
 from submission.metadata_model import Description
@@ -88,14 +88,8 @@ def _augmentation(settings: Augmentation) -> list[str]:
     return [*tags, RANGE_TAG] if moves else tags
 
 
-def _hears_measured_responses(settings: Augmentation) -> bool:
-    """Whether clips are heard through impulse responses that are data; invented ones are not."""
-    responses = settings.impulse_responses
-    return responses not in (None, SYNTHETIC) and settings.impulse_response_probability > 0
-
-
 def _external_data(recipe: Recipe, words: SystemWords) -> list[str]:
-    dataset = words.external_datasets or _hears_measured_responses(recipe.augment)
+    dataset = words.external_datasets or recipe.augment.measured_responses
     tags = ["dataset"] if dataset else []
     return [*tags, "pre-trained model"] if recipe.initial_weights else tags
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from deploy.errors import InputError
 from submission.rules import RULES, Severity
 
-__all__ = ["RULES", "Fault", "InvalidPackage", "examples", "format_faults", "is_valid"]
-
 MAX_EXAMPLES = 3
 """Examples shown of a fault that many rows share."""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baseline.published_weights import CHALLENGE_DATA, PUBLISHED
-from baseline.recipe import SYNTHETIC
 from baseline.run import Run
 from baseline.teacher_logits import read_logits
 from deploy.errors import InputError
@@ -80,8 +79,7 @@ def resources(run: Run) -> list[Resource]:
     """What a run itself used beside the dataset; invented impulse responses are none."""
     recipe = run.recipe
     found = []
-    folder = recipe.augment.impulse_responses
-    if folder not in (None, SYNTHETIC) and recipe.augment.impulse_response_probability:
+    if folder := recipe.augment.measured_responses:
         found.append(Resource(f"the impulse responses of {folder}"))
     start = recipe.initial_weights
     if start in PUBLISHED:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from baseline.progress import progress_bar
-from baseline.run import MODEL_DIGEST, Run, file_digest
+from baseline.run import MODEL_DIGEST, Run
 from deploy.audio import read_mono
 from deploy.clips import clip_probabilities
 from deploy.errors import InputError
-from deploy.files import read_json, write_json
+from deploy.files import file_digest, read_json, write_json
 from deploy.workers import in_parallel
 from quantize.system_names import TORCH_SYSTEMS, exported_file, require_system
 from submission.partial_predictions import open_partial
@@ -94,10 +94,8 @@ def _identity(run: Run, system_name: str, audio: Path, paths: Sequence[Path]) ->
 
 
 def _is_complete(run: Run, system_name: str, identity: dict[str, Any]) -> bool:
-    predictions, record = (
-        run.predictions_file(system_name),
-        run.predictions_record_file(system_name),
-    )
+    predictions = run.predictions_file(system_name)
+    record = run.predictions_record_file(system_name)
     if not predictions.is_file() or not record.is_file():
         return False
     return bool(read_json(record) == identity | {CSV_DIGEST: file_digest(predictions)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from baseline.challenge import SPLITS
@@ -66,7 +67,8 @@ def compare_with_runs(systems: Sequence[PackagedSystem], runs: Sequence[Run]) ->
     faults: list[Fault] = []
     for group in group_systems(runs):
         faults += _check_repeated_splits(group)
-        comparisons = [list(_compare(system, group)) for system in systems]
+        predicted = {run.folder: _predictions_digest(run) for run in group}
+        comparisons = [list(_compare(system, group, predicted)) for system in systems]
         nearest: list[Fault] = min(comparisons, key=len)
         faults += nearest
     return faults
@@ -152,7 +154,14 @@ def _require_predictions(run: Run) -> None:
         )
 
 
-def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:
+def _predictions_digest(run: Run) -> str | None:
+    path = run.predictions_file(run.recipe.submitted_system)
+    return digest(path.read_bytes()) if path.is_file() else None
+
+
+def _compare(
+    system: PackagedSystem, runs: Sequence[Run], predicted: dict[Path, str | None]
+) -> Iterator[Fault]:
     for run in runs:
         results = (*RESULTS, split_key(run.split))
         for code, path, read in (
@@ -165,7 +174,7 @@ def _compare(system: PackagedSystem, runs: Sequence[Run]) -> Iterator[Fault]:
                 yield Fault("S405" if code == "S412" else "S406", str(run.folder), str(error))
                 continue
             yield from _compare_values(system, run, code, path, expected)
-        yield from _compare_predictions(system, run)
+        yield from _compare_predictions(system, run, predicted[run.folder])
         file = f"{system.folder}/{metadata_name(system.label)}"
         yield from check_external(system.document, run, file)
 
@@ -203,9 +212,11 @@ def _agrees(found: float | None, expected: float | None, key: str) -> bool:
     return abs(found - expected) <= TOLERANCES.get(key, 0) + 1e-9
 
 
-def _compare_predictions(system: PackagedSystem, run: Run) -> Iterator[Fault]:
-    path = run.predictions_file(run.recipe.submitted_system)
+def _compare_predictions(
+    system: PackagedSystem, run: Run, predicted: str | None
+) -> Iterator[Fault]:
     found = system.digests.get(run.split)
-    if found is not None and path.is_file() and found != digest(path.read_bytes()):
+    if found is not None and predicted is not None and found != predicted:
+        path = run.predictions_file(run.recipe.submitted_system)
         file = f"{system.folder}/{csv_name(system.label, run.split)}"
         yield Fault("S413", file, f"found other predictions than {path}, expected the same.")

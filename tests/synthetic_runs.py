@@ -11,8 +11,8 @@ import yaml
 from baseline import metrics
 from baseline.challenge import DEVICES, SCENES, SPLITS
 from baseline.recipe import Recipe, load_recipe, save_recipe
-from baseline.run import MODEL_DIGEST, Run, file_digest
-from deploy.files import write_bytes, write_json, write_text
+from baseline.run import MODEL_DIGEST, Run
+from deploy.files import file_digest, write_bytes, write_json, write_text
 from submission.predictions import write_predictions
 
 CLIPS_PER_SCENE_AND_DEVICE = 3

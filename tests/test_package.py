@@ -15,9 +15,9 @@ import yaml
 
 from baseline.challenge import MAX_MACS, SPLITS
 from baseline.recipe import load_recipe
-from baseline.run import MODEL_DIGEST, Run, file_digest
+from baseline.run import MODEL_DIGEST, Run
 from deploy.errors import InputError
-from deploy.files import read_json, write_json
+from deploy.files import file_digest, read_json, write_json
 from submission.faults import Fault, InvalidPackage, is_valid
 from submission.package import TIMESTAMP, package, repackage
 from submission.team import Team, load_team

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import InputError, suggestion
-from deploy.files import read_json
+from deploy.files import file_digest, read_json
 from deploy.folders import replacing_folder
 from deploy.mcu.boards import board_files
 from deploy.mcu.emit_model import model_header, model_source
@@ -223,7 +222,7 @@ def _description(
 ) -> dict[str, Any]:
     return {
         "model": model.name,
-        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model_sha256": file_digest(model),
         "target": target,
         "rounding": rounding,
         "front_end": info.front_end.name if info else None,

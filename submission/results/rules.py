@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import InputError
+from deploy.files import file_digest
 from submission.results.scored_runs import Result
 
 
@@ -73,7 +73,7 @@ def _cell(result: Result) -> tuple[str, int, int]:
 
 def _training_list(result: Result) -> str | None:
     path = result.run.training_list_file
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return file_digest(path) if path.is_file() else None
 
 
 def _first_difference(one: Result, other: Result) -> str:
