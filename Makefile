@@ -13,8 +13,8 @@ help:  ## list the commands
 demo: $(VENV)/ready  ## the whole line on synthetic recordings, 6 to 15 minutes on two cores
 	$(BIN)/tinyscene demo demo
 
-test: $(VENV)/ready  ## all tests, in two processes
-	$(PYTEST)
+test: $(VENV)/ready  ## all tests, and which were the slowest
+	$(PYTEST) --durations 50
 
 test-fast: $(VENV)/ready  ## the tests of under two minutes
 	$(PYTEST) -m "not slow"

@@ -36,7 +36,9 @@ def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
     """Export a graph that quantises and dequantises as QDQ int8 ONNX with a free batch size.
 
     torch writes the weights in float with their quantisation behind them; onnxruntime's basic
-    optimisations store its result instead.
+    optimisations store its result instead. torch lets layers share equal zero points; each gets
+    its own, because onnxruntime refuses to share them where it makes signed weights unsigned (x86
+    without VNNI, see `deploy.interpreters.OnnxNetwork`).
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -46,6 +48,22 @@ def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
         options.optimized_model_filepath = str(temporary)
         onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
         _drop_remarks(temporary, temporary)
+        _separate_zero_points(temporary)
+
+
+def _separate_zero_points(path: Path) -> None:
+    model = onnx.load(path)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        constant_with_zero_point = len(node.input) == 3 and constants.keys() >= set(node.input)
+        if node.op_type == "DequantizeLinear" and constant_with_zero_point:
+            own = model.graph.initializer.add()
+            own.CopyFrom(constants[node.input[2]])
+            own.name = node.input[2] = f"{node.output[0]}_zero_point"
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
+        model.graph.initializer.remove(tensor)
+    onnx.save(model, path)
 
 
 def _export(network: nn.Module, example: np.ndarray, path: Path) -> None:

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import nn
 
+from deploy.interpreters import OnnxNetwork
 from quantize import onnx_files
 
 
@@ -93,6 +93,5 @@ def configurations(network: nn.Module) -> list[Any]:
 
 
 def _accuracy(path: Path, log_mels: np.ndarray, labels: np.ndarray) -> float:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {onnx_files.INPUT_NAME: log_mels})
+    logits = OnnxNetwork(path).logits(log_mels)
     return float(np.mean(logits.argmax(1) == labels))

@@ -245,20 +245,29 @@ def test_operator_that_cannot_be_converted_is_named(run, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_onnx_of_qat_holds_int8_weights(tmp_path):
+def test_onnx_of_qat_holds_int8_weights_with_zero_points_of_their_own(tmp_path):
     network = models.create("baseline2024").eval()
     log_mels = np.random.default_rng(0).normal(-3, 3, (4, 1, 256, 65)).astype(np.float32)
     prepared = qat.prepare(network, log_mels[:2])
     qat.set_ranges(prepared, log_mels, qat.Observer())
     prepared.eval()
     qat.write_onnx(prepared, log_mels, tmp_path / "qat.onnx")
-    stored = onnx.load(tmp_path / "qat.onnx").graph.initializer
+    graph = onnx.load(tmp_path / "qat.onnx").graph
+    stored = graph.initializer
     sizes = dict.fromkeys((onnx.TensorProto.INT8, onnx.TensorProto.FLOAT), 0)
     for tensor in stored:
         if tensor.data_type in sizes:
             sizes[tensor.data_type] += int(np.prod(tensor.dims))
     assert sizes[onnx.TensorProto.INT8] > 58_000
     assert sizes[onnx.TensorProto.FLOAT] < 4_000  # scales
+    names = {tensor.name for tensor in stored}
+    assert names <= {name for node in graph.node for name in node.input}
+    zero_points = [
+        node.input[2]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in names and len(node.input) == 3
+    ]
+    assert len(set(zero_points)) == len(zero_points) > 20
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def both_at_work(place):  # noqa: F811
 def test_both_nodes_work_and_nothing_is_run_twice(place, cluster):  # noqa: F811
     with start(place, cluster) as first:
         both_at_work(place)
-        out, err = first.communicate(timeout=180)
+        out, err = first.communicate(timeout=480)
     assert first.returncode == 0, err
     assert err == ""
     assert "matrix: 4 cells, machines: 3 of the Ray cluster" in out
@@ -92,10 +92,10 @@ def test_both_nodes_work_and_nothing_is_run_twice(place, cluster):  # noqa: F811
 
 @pytest.mark.slow
 def test_cells_of_a_node_that_dies_are_run_on_another(place, cluster):  # noqa: F811
-    with start(place, cluster, "--set", "train.epochs=20") as matrix:
+    with start(place, cluster, "--set", "train.epochs=5") as matrix:
         both_at_work(place)
         cluster.remove_node(cluster.workers[1], allow_graceful=False)
-        out, err = matrix.communicate(timeout=240)
+        out, err = matrix.communicate(timeout=480)
     assert matrix.returncode == 0, out + err
     assert err == ""
     assert "was lost (" in out
