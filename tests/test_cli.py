@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import tinyscene
+from submission.commands import data
 
 
 def run_python(code):
@@ -77,7 +78,7 @@ def test_stopping_is_not_an_error_message(monkeypatch, capsys):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tinyscene, "recipes", interrupted)
+    monkeypatch.setattr(data, "recipes", interrupted)
     assert tinyscene.main(["recipes"]) == 130
     assert "start the same command again" in capsys.readouterr().err
 
@@ -86,7 +87,7 @@ def test_missing_package_names_the_extra(monkeypatch, capsys):
     def absent(_):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr(tinyscene, "recipes", absent)
+    monkeypatch.setattr(data, "recipes", absent)
     assert tinyscene.main(["recipes"]) == 2
     assert "needs the package torch" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import tinyscene
+from submission.commands import data
 from tests.bad_input.cases import DATA, PACKAGE, RUNS, Case, call
 
 CASES = [
@@ -49,5 +49,5 @@ def test_too_little_memory_is_one_sentence(run_case, monkeypatch):
     def greedy(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(tinyscene, "recipes", greedy)
+    monkeypatch.setattr(data, "recipes", greedy)
     run_case(Case("too little memory", "recipes", ("memory", "ask for less")))
