@@ -41,6 +41,8 @@ from quantize.layer_noise import UnnamedTensorsError, layer_report
 from quantize.quantization import quantize_run
 from quantize.system_names import FLOAT_SYSTEM
 
+pytestmark = pytest.mark.slow  # a network is converted for each
+
 SYSTEMS = ["torch-fp32", "onnx-fp32", "onnx-int8"]
 ENGINES = [f"tflite-int8 {engine}" for engine in (REFERENCE, XNNPACK, TFLM)]
 LAYERS = ["log_mel", "first.2", "second.2", "third.1", "joined", "head.0", "logits"]

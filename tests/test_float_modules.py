@@ -15,6 +15,8 @@ from baseline.complexity import input_shape
 from baseline.models.cpmobile2023 import GRN
 from quantize import onnx_files, qat, tflite_files
 
+pytestmark = pytest.mark.slow  # torch is converted to TFLite
+
 FORMATS = {"onnx": onnx_files.convert_int8, "tflite": tflite_files.convert_int8}
 
 GRNS, CONVOLUTIONS, SHORTCUTS = 6, 21, 4
@@ -126,7 +128,6 @@ def test_check_names_the_float_operators(files, name, root, capsys):
     assert "conv" not in sentence.lower()
 
 
-@pytest.mark.slow
 def test_grn_is_trained_in_float(network, log_mels, tmp_path):
     prepared = qat.prepare(copy.deepcopy(network), log_mels[:2])
     qat.set_ranges(prepared, log_mels, qat.Observer())

@@ -16,6 +16,8 @@ from quantize.compact_builder import CompactBuilder
 from quantize.lean_file import write_lean
 from quantize.tensor_names import layer_of, module_of
 
+pytestmark = pytest.mark.slow  # torch is converted to TFLite
+
 SHAPE = (1, 1, 32, 16)
 """Of the log-mel, (1, 1, mels, frames)."""
 

@@ -99,6 +99,7 @@ def test_network_without_front_end_gets_no_scene(model, tmp_path):
     assert not open_project(tmp_path / "firmware").has_front_end
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_command_compares_with_litert_tflm_and_python(written, capsys):
     assert tinyscene.main(["mcu", "test", str(written), "--board", "host"]) == 0
@@ -107,6 +108,7 @@ def test_command_compares_with_litert_tflm_and_python(written, capsys):
     assert "TFLM: 8 inputs, largest difference 0" in printed
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_fast_rounding_is_close(model, tmp_path):
     write_project(model, tmp_path / "firmware", target="generic", rounding="fast")
@@ -114,6 +116,7 @@ def test_fast_rounding_is_close(model, tmp_path):
     assert all(check.passed for check in checks)
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
@@ -131,6 +134,7 @@ def test_wrong_firmware_is_found(firmware, capsys, name, right, wrong):
     assert "FAIL" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 @pytest.mark.parametrize("sanitizer", ["address,undefined", None])
 def test_strict_compilers_and_sanitizers_find_nothing(written, tmp_path, sanitizer):
@@ -258,6 +262,7 @@ def test_project_with_missing_files_is_refused(firmware, capsys, verb, name):
     assert f"{name}: is missing or empty" in refused(capsys, "mcu", verb, firmware)
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("name", ["inputs.bin", "outputs.bin", "waves.bin"])
 @pytest.mark.parametrize("lost", [1, 5])

@@ -455,6 +455,7 @@ def test_program_says_that_recordings_are_incomplete(tmp_path, samples, code):
     assert run(program, tmp_path).returncode == code
 
 
+@pytest.mark.slow
 @every_front_end
 def test_nothing_undefined_happens(tmp_path, spec):
     program = build(

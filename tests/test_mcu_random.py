@@ -87,6 +87,7 @@ def check_equals_tflm(drawn: Drawn, *flags: str) -> None:
         np.testing.assert_array_equal(found, expected, err_msg=repr(drawn[0]))
 
 
+@pytest.mark.slow
 @needs_compiler
 @FEW
 @given(networks())
@@ -116,6 +117,7 @@ def test_tensors_before_a_window_of_margin_are_left_out(tmp_path):
     host_outputs(tmp_path, random_inputs((network, y), plan.network), *SANITIZERS)
 
 
+@pytest.mark.slow
 @needs_compiler
 @settings(FEW, max_examples=10)
 @given(blocks_of("max_pool", "grouped"))

@@ -8,6 +8,8 @@ import tinyscene
 from baseline.models import NETWORKS
 from submission.model_list import list_models, render
 
+pytestmark = pytest.mark.slow  # all networks are counted
+
 
 @pytest.fixture(scope="module")
 def listed():

@@ -195,6 +195,7 @@ def test_a_package_with_faults_is_not_written_and_all_are_told(
     assert out.read_bytes() == b"what stood there before"
 
 
+@pytest.mark.slow
 def test_systems_of_several_recipes_are_one_package(
     runs: list[Run], evaluation: Path, out: Path, tmp_path: Path
 ) -> None:

@@ -153,7 +153,7 @@ def test_two_processes_give_the_weights_of_one(place, last):
 
 @pytest.mark.slow
 def test_killed_in_any_way_none_stays_and_started_again_gives_the_same_bits(place):
-    settings = [*EVERYTHING, "train.epochs=400"]
+    settings = [*EVERYTHING, "train.epochs=80"]
     assert run(place, "whole", *settings).returncode == 0
     checkpoint = place / "killed" / "checkpoint.pt"
     for stop in (kill_torchrun, kill_a_process, press_ctrl_c):

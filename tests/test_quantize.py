@@ -16,6 +16,8 @@ from quantize import onnx_files, tflite_files
 from quantize.bias_correction import convert_corrected, mean_error, output_bias
 from quantize.calibration import choose_clips
 
+pytestmark = pytest.mark.slow  # torch is converted to TFLite
+
 
 @pytest.fixture(scope="module")
 def network():

@@ -174,6 +174,7 @@ def test_calibration_folder_is_named_in_the_run(run, tmp_path):
     assert names == sorted(path.name for path in recordings.iterdir())
 
 
+@pytest.mark.slow
 def test_too_few_recordings_are_refused(run, tmp_path, capsys):
     assert "at least 10" in refused(capsys, run, "--calibration", str(tmp_path / "run" / "plots"))
 

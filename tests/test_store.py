@@ -145,6 +145,7 @@ def test_other_rates(tiny_dataset: TinyDataset, tmp_path: Path) -> None:
         open_store(tmp_path / "store", read_dataset(data), rate_hz=32_000)
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers(shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "esc10-as-tau"
     prepared(data, tmp_path / "one", workers=1)
@@ -525,6 +526,7 @@ def test_kill_9_of_an_update_keeps_the_old_store(shared: Path, tmp_path: Path) -
     assert contents(folder)["samples.npy"] != before["samples.npy"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_quietly_and_can_be_resumed(shared: Path, tmp_path: Path) -> None:
     data, folder = shared / "data" / "esc10-as-tau", tmp_path / "store"
     run = start(data, folder, 2, subprocess.PIPE)
@@ -537,6 +539,7 @@ def test_ctrl_c_stops_quietly_and_can_be_resumed(shared: Path, tmp_path: Path) -
     assert len((tmp_path / "store.partial" / "journal.csv").read_text().splitlines()) >= 600
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "esc10-as-tau"
     runs = [start(data, tmp_path / "store", 2, subprocess.PIPE) for _ in range(2)]

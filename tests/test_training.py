@@ -77,6 +77,7 @@ def test_writes_weights_history_and_clips(start):
     assert open_run(run.folder).recipe == run.recipe
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_and_another_seed_others(start):
     assert same_weights(start("first"), start("second"))
     assert not same_weights(start("first"), start("third", seed=1))
@@ -124,6 +125,7 @@ EVERY_STEP = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [(), PASST, EVERY_STEP], ids=["small", "draws_itself", "every_step"]
 )
@@ -150,6 +152,7 @@ def test_stopped_between_epochs_and_resumed_gives_the_same_bits(overrides, start
     pd.testing.assert_frame_equal(*curves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", EVERY_STEP)
 def test_each_step_of_the_augmentation_changes_what_is_learnt(override, start):
     plain, augmented = start("plain"), start("augmented", [override])
@@ -174,6 +177,7 @@ def test_mixed_labels_are_what_is_learnt(start, monkeypatch):
     assert 0.5 <= soft.max(1).values.min() < 0.9
 
 
+@pytest.mark.slow
 def test_the_responses_trained_with_are_recorded(start):
     assert not start("plain").responses_file.exists()
     run = start("augmented", ["augment.impulse_responses=synthetic"])

@@ -14,6 +14,7 @@ from baseline.challenge import DEFAULT_YEAR, MAX_MACS, YEARS
 from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import read_json, write_json, write_text
+from submission.commands import packages
 from submission.fault_report import outcome
 from submission.rules import RULES, rules_of
 from submission.rules_device_models import check_device_models
@@ -126,8 +127,8 @@ def test_each_devices_model_is_counted_for_itself(runs: list[Run]) -> None:
 
 
 def test_years_stand_in_the_challenges_table() -> None:
-    assert tuple(YEARS) == tinyscene.YEARS
-    assert tinyscene.DEFAULT_YEAR == DEFAULT_YEAR
+    assert tuple(YEARS) == packages.YEARS
+    assert packages.DEFAULT_YEAR == DEFAULT_YEAR
     assert {code for year in YEARS for code in rules_of(year)} == set(RULES)
     assert "S314" not in rules_of(2025)
     assert "S318" not in rules_of(2024)
