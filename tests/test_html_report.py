@@ -106,6 +106,26 @@ def test_macro_accuracy_is_the_mean_of_the_files(runs: list[Run], page: Page) ->
         assert wanted in page.text
 
 
+def test_differences_are_paired_by_seed(tmp_path: Path) -> None:
+    scores = [
+        [
+            read_json(run.evaluation_file("torch-fp16"))["macro_accuracy"]
+            for run in (
+                write_result(tmp_path, recipe_of(name), 5, seed, accuracy=accuracy, parameters=None)
+                for seed in range(4)
+            )
+        ]
+        for name, accuracy in (("small", 0.5), ("student", 0.8))
+    ]
+    stats = pytest.importorskip("scipy.stats")
+    points = [100 * (later - earlier) for earlier, later in zip(*scores, strict=True)]
+    interval = stats.t.interval(0.95, 3, np.mean(points), stats.sem(points))
+    text = " ".join(Page(render(collect([tmp_path]))).text.split())
+    found = f"{np.mean(points):+.2f} {interval[0]:+.2f} to {interval[1]:+.2f} excluded"
+    assert f"student - small 5 % macro 4 {found}" in text
+    assert "needs two pairs" not in text
+
+
 def test_confusion_is_the_sum_of_the_files(runs: list[Run], page: Page) -> None:
     files = [run.evaluation_file("torch-fp16") for run in runs if run.split == 100]
     total = np.sum([read_json(path)["confusion"] for path in files], axis=0)

@@ -17,6 +17,7 @@ from submission.html_report.words import (
     published_accuracy,
     splits_text,
 )
+from submission.results.paired import CAVEAT, Difference, differences, zero_text
 from submission.results.published import BASELINE_2024, DATASET, PUBLISHED, TEST, Published
 from submission.results.scored_runs import MACRO, MEASURES, Results
 from submission.results.spread import Cell, cells
@@ -34,6 +35,7 @@ def summary_section(found: Collected) -> Section:
     parts: list[Part] = [
         Figure("Macro accuracy over the splits; bars are one standard deviation.", [_chart(rows)]),
         _means(rows),
+        *_differences(results),
         *_published(results),
     ]
     left_out = results.left_out | found.stale
@@ -84,6 +86,36 @@ def _means(rows: Sequence[Cell]) -> Table:
         ],
         words=3,
     )
+
+
+def _differences(results: Results) -> list[Part]:
+    rows = differences(results)
+    if not rows:
+        return []
+    ranked = [row for row in rows if row.measure == MACRO]
+    groups = [row for row in rows if row.measure != MACRO]
+    return [
+        _difference_table("Differences of recipes in points of macro accuracy", ranked),
+        Text(f"Paired by split and seed. {CAVEAT}."),
+        _difference_table("Differences on each group of devices", groups, folded=True),
+    ]
+
+
+def _difference_table(caption: str, rows: Sequence[Difference], *, folded: bool = False) -> Table:
+    columns = ["recipe minus recipe", "split", "accuracy", "pairs", "mean", "interval", "zero"]
+    lines = [
+        [
+            f"{row.recipe} - {row.against}",
+            splits_text(row.splits),
+            row.measure,
+            count(row.interval.n),
+            f"{100 * row.interval.mean:+.2f}",
+            str(row.interval),
+            zero_text(row.interval),
+        ]
+        for row in rows
+    ]
+    return Table(caption, columns, lines, words=3, folded=folded)
 
 
 def _published(results: Results) -> list[Part]:

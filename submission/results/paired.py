@@ -23,6 +23,11 @@ from submission.results.spread import by_seed, with_mean
 from submission.results.student_t import two_sided_quantile
 
 CONFIDENCE = 0.95
+CAVEAT = (
+    f"{100 * CONFIDENCE:.0f} % confidence intervals by Student's t over seeds, which share this "
+    "data: they say nothing about other data, and one in "
+    f"{1 / (1 - CONFIDENCE):.0f} of them excludes zero where there is no difference"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class Interval:
     low: float | None
     """None, as `high`, of a single difference."""
     high: float | None
+
+    def __str__(self) -> str:
+        """In points, with signs."""
+        if self.low is None or self.high is None:
+            return "needs two pairs"
+        return f"{100 * self.low:+.2f} to {100 * self.high:+.2f}"
 
     @property
     def includes_zero(self) -> bool | None:
@@ -82,6 +93,12 @@ def paired_interval(values: Sequence[float]) -> Interval:
         return Interval(n, mean, None, None)
     half = two_sided_quantile(CONFIDENCE, n - 1) * statistics.stdev(values) / math.sqrt(n)
     return Interval(n, mean, mean - half, mean + half)
+
+
+def zero_text(interval: Interval) -> str:
+    """Whether zero lies in an interval, in a word."""
+    words = {True: "included", False: "excluded", None: "-"}
+    return words[interval.includes_zero]
 
 
 def _pairs(recipes: Sequence[str], against: str | None) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from baseline.challenge import DEVICE_GROUPS, SPLITS, TEST_CLIPS
 from deploy.table import format_table
-from submission.results.paired import CONFIDENCE, Difference
+from submission.results.paired import CAVEAT, Difference, zero_text
 from submission.results.published import DATASET, PUBLISHED, Published
 from submission.results.report import Report
 from submission.results.scored_runs import MEASURES, Results
@@ -95,34 +95,21 @@ def _published_accuracy(row: Published) -> str:
 
 
 def _differences(rows: Sequence[Difference]) -> str:
-    percent = f"{100 * CONFIDENCE:.0f} %"
-    title = (
-        f"differences in points, paired by split and seed; {percent} confidence interval by "
-        "Student's t over seeds,\n"
-        "which share this data: it says nothing about other data, and one in "
-        f"{1 / (1 - CONFIDENCE):.0f} such intervals excludes zero where there is no difference"
-    )
-    header = ["recipe minus recipe", "split %", "accuracy", "pairs", "mean", f"{percent} interval"]
-    table = format_table([*header, "zero"], [_difference(row) for row in rows])
-    return f"{title}\n{table}"
+    title = f"differences in points, paired by split and seed;\n{CAVEAT}"
+    header = ["recipe minus recipe", "split %", "accuracy", "pairs", "mean", "interval", "zero"]
+    return f"{title}\n{format_table(header, [_difference(row) for row in rows])}"
 
 
 def _difference(row: Difference) -> list[str]:
     interval = row.interval
-    if interval.low is None or interval.high is None:
-        reach = ["needs two pairs", "-"]
-    else:
-        reach = [
-            f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
-            "included" if interval.includes_zero else "excluded",
-        ]
     return [
         f"{row.recipe} - {row.against}",
         _splits(row.splits),
         row.measure,
         str(interval.n),
         f"{100 * interval.mean:+.2f}",
-        *reach,
+        str(interval),
+        zero_text(interval),
     ]
 
 
