@@ -183,13 +183,14 @@ def _process_seconds(script: str) -> float:
 
 def throughput(run: Run, audio: Path, workers: int) -> str:
     """Clips a second from WAV files to the CSV, the start of the workers included."""
-    from submission.predict import audio_files, predict_run
+    from submission.predict import audio_names, predict_run
 
-    count = len(audio_files(audio))
+    count = len(audio_names(audio))
     rows = []
     for number in (1, workers):
         seconds = []
         for _ in range(3):
+            run.predictions_file("tflite-int8").unlink(missing_ok=True)
             started = time.perf_counter()
             predict_run(run, audio, system_name="tflite-int8", workers=number, show_progress=False)
             seconds.append(time.perf_counter() - started)

@@ -21,7 +21,7 @@ from pathlib import Path
 from baseline.run import open_run
 from benchmarks.environment import describe
 from deploy.table import format_table
-from submission.predict import audio_files
+from submission.predict import audio_names
 
 SYSTEM = "tflite-int8"
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
     print(describe("numpy", "ai-edge-litert"), flush=True)
-    recordings = audio_files(options.audio)
+    recordings = [options.audio / name for name in audio_names(options.audio)]
     rows = []
     for count in (options.clips // 4, options.clips):
         with tempfile.TemporaryDirectory() as name:

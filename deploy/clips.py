@@ -13,14 +13,17 @@ from deploy.classifier import Classifier
 from deploy.errors import InputError
 
 
-def clip_probabilities(model: Path, paths: Sequence[Path]) -> np.ndarray:
+def clip_probabilities(model: Path, folder: Path, names: Sequence[str]) -> np.ndarray:
     """Probabilities (clips, classes) of clips as the challenge has them: mono, a second or longer.
+
+    Args:
+        names: of the clips in the folder; far smaller than as many paths.
 
     Raises:
         InputError: a model or a clip that cannot be used.
     """
     classifier = shared_classifier(model)
-    return np.stack([_probabilities(classifier, path) for path in paths])
+    return np.stack([_probabilities(classifier, folder / name) for name in names])
 
 
 def _probabilities(classifier: Classifier, path: Path) -> np.ndarray:

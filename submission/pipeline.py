@@ -20,7 +20,7 @@ from quantize.evaluation import evaluate_system
 from quantize.quantization import quantize_run
 from quantize.system_names import available_systems
 from submission.budget import count_recipe
-from submission.predict import audio_files, predict_run
+from submission.predict import audio_names, predict_run
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -183,7 +183,7 @@ def full_run(task: Task, evaluation: Path | None, say: Callable[[str], None]) ->
         InputError: as the stages.
     """
     if evaluation is not None:
-        audio_files(evaluation)  # a wrong folder shows before any work
+        audio_names(evaluation)  # a wrong folder shows before any work
     run, dataset, store = train_run(task, say)
     if not task.float_only:
         quantize_run(run, dataset, store)

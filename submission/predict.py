@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,36 +61,36 @@ def predict_run(
     """
     system_name = system_name or run.recipe.submitted_system
     require_system(system_name)
-    paths = listed_files(audio, evaluation_list) if evaluation_list else audio_files(audio)
-    identity = _identity(run, system_name, audio, paths)
+    names = listed_names(audio, evaluation_list) if evaluation_list else audio_names(audio)
+    identity = _identity(run, system_name, audio, names)
     predictions = run.predictions_file(system_name)
     if _is_complete(run, system_name, identity):
         return predictions
     partial = run.partial_predictions_file(system_name)
     with open_partial(partial, identity, CLIPS_AT_ONCE) as rows:
         title = f"predict {system_name}"
-        with progress_bar(len(paths), title, "clip", show=show_progress, done=rows.rows) as bar:
-            for probabilities in _parts(run, system_name, paths[rows.rows :], workers):
+        with progress_bar(len(names), title, "clip", show=show_progress, done=rows.rows) as bar:
+            for probabilities in _parts(run, system_name, audio, names[rows.rows :], workers):
                 rows.append(probabilities)
                 bar.update(len(probabilities))
-        write_predictions(predictions, [path.name for path in paths], rows.probabilities())
+        write_predictions(predictions, names, rows.probabilities())
         record = identity | {CSV_DIGEST: file_digest(predictions)}
         write_json(run.predictions_record_file(system_name), record)
     return predictions
 
 
-def _identity(run: Run, system_name: str, audio: Path, paths: Sequence[Path]) -> dict[str, Any]:
+def _identity(run: Run, system_name: str, audio: Path, names: Sequence[str]) -> dict[str, Any]:
     """What predictions belong to: the system's file, and the recordings by folder and name."""
     source = run.source_file(system_name)
     if system_name not in TORCH_SYSTEMS:
         exported_file(run, system_name)
-    names = "\n".join(path.name for path in paths)
+    listing = "\n".join(names)
     return {
         "system": system_name,
         MODEL_DIGEST: file_digest(source),
         "audio": str(audio.resolve()),
-        "names_sha256": hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
-        "clips": len(paths),
+        "names_sha256": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
+        "clips": len(names),
     }
 
 
@@ -102,77 +103,82 @@ def _is_complete(run: Run, system_name: str, identity: dict[str, Any]) -> bool:
 
 
 def _parts(
-    run: Run, system_name: str, paths: list[Path], workers: int | None
+    run: Run, system_name: str, audio: Path, names: list[str], workers: int | None
 ) -> Iterator[np.ndarray]:
-    if not paths:
+    if not names:
         return iter(())
     if system_name in TORCH_SYSTEMS:
-        return _by_torch(run, system_name, paths)
-    return _by_file(exported_file(run, system_name), paths, workers)
+        return _by_torch(run, system_name, audio, names)
+    return _by_file(exported_file(run, system_name), audio, names, workers)
 
 
-def audio_files(folder: Path) -> list[Path]:
-    """All recordings of a folder, numbered names in order of their numbers.
+def audio_names(folder: Path) -> list[str]:
+    """All recordings of a folder by name, numbered ones in order of their numbers.
 
     Raises:
         InputError: no such folder, or no recording in it.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; check the path.")
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
-    if not paths:
+    names = [name for name in os.listdir(folder) if Path(name).suffix.lower() in AUDIO_SUFFIXES]
+    if not names:
         raise InputError(f"{folder}: found no WAV or FLAC file; give the folder that holds them.")
-    return sorted(paths, key=_natural_order)
+    return sorted(names, key=_natural_order)
 
 
-def listed_files(audio: Path, evaluation_list: Path) -> list[Path]:
+def listed_names(audio: Path, evaluation_list: Path) -> list[str]:
     """The recordings that an evaluation list names, in its order.
 
     Raises:
         InputError: a list that cannot be read, or a file that is not there.
     """
-    paths = [audio / name for name in read_evaluation_list(evaluation_list)]
-    missing = [path for path in paths if not path.is_file()]
+    names = read_evaluation_list(evaluation_list)
+    missing = [name for name in names if not (audio / name).is_file()]
     if missing:
         raise InputError(
-            f"{evaluation_list}: {len(missing)} of {len(paths)} files are not in {audio}, first "
-            f"{missing[0].name}; complete the folder."
+            f"{evaluation_list}: {len(missing)} of {len(names)} files are not in {audio}, first "
+            f"{missing[0]}; complete the folder."
         )
-    return paths
+    return names
 
 
-def _natural_order(path: Path) -> tuple[list[int], str]:
-    return [int(number) for number in re.findall(r"\d+", path.stem)], path.name
+def _natural_order(name: str) -> tuple[list[int], str]:
+    return [int(number) for number in re.findall(r"\d+", Path(name).stem)], name
 
 
-def _by_file(model: Path, paths: list[Path], workers: int | None) -> Iterator[np.ndarray]:
+def _by_file(
+    model: Path, audio: Path, names: list[str], workers: int | None
+) -> Iterator[np.ndarray]:
     """Probabilities (clips, classes) of some recordings after the other, in their order."""
-    chunks = [paths[start : start + CLIPS_AT_ONCE] for start in range(0, len(paths), CLIPS_AT_ONCE)]
-    clip_probabilities(model, paths[:1])  # a bad model is told before any process starts
-    work = partial(clip_probabilities, model)
-    return in_parallel(work, chunks, workers=workers, in_order=True)
+    clip_probabilities(model, audio, names[:1])  # a bad model is told before any process starts
+    work = partial(clip_probabilities, model, audio)
+    return in_parallel(work, _chunks(names), workers=workers, in_order=True)
 
 
-def _by_torch(run: Run, system_name: str, paths: list[Path]) -> Iterator[np.ndarray]:
+def _chunks(names: list[str]) -> list[list[str]]:
+    return [names[start : start + CLIPS_AT_ONCE] for start in range(0, len(names), CLIPS_AT_ONCE)]
+
+
+def _by_torch(run: Run, system_name: str, audio: Path, names: list[str]) -> Iterator[np.ndarray]:
     from quantize.systems import open_system
 
     system = open_system(run, system_name)
-    for first, waves, rate_hz in _batches(paths):
+    for first, waves, rate_hz in _batches(audio, names):
         try:
             yield system.probabilities(waves, rate_hz)
         except InputError as error:
             raise InputError(f"{first}: {error}") from error
 
 
-def _batches(paths: list[Path]) -> Iterator[tuple[Path, np.ndarray, int]]:
+def _batches(audio: Path, names: list[str]) -> Iterator[tuple[Path, np.ndarray, int]]:
     """Neighbouring recordings of one length and rate together.
 
     Yields:
         The first recording's path, waves (batch, samples) and their rate in Hz.
     """
     with ThreadPoolExecutor(READING_THREADS) as pool:
-        for start in range(0, len(paths), CLIPS_AT_ONCE):
-            batch = paths[start : start + CLIPS_AT_ONCE]
+        for chunk in _chunks(names):
+            batch = [audio / name for name in chunk]
             recordings = list(pool.map(read_mono, batch))
             kinds = {(len(wave), rate_hz) for wave, rate_hz in recordings}
             if len(kinds) == 1:

@@ -20,7 +20,7 @@ import pandas as pd
 from baseline.challenge import DEFAULT_YEAR, SCENES, YEARS
 from baseline.clips import read_table
 from deploy.errors import InputError
-from deploy.files import write_text
+from deploy.files import replacing
 
 COLUMNS = ("filename", "scene_label", *SCENES)
 """The header, in order."""
@@ -74,12 +74,13 @@ def write_predictions(path: Path, filenames: Sequence[str], probabilities: np.nd
     highest = rounded.max(1)
     second = np.partition(rounded, -2, axis=1)[:, -2]
     near_tie = highest - second <= NEAR_TIE * highest
-    rows = zip(names, rounded.argmax(1).tolist(), near_tie.tolist(), rounded.tolist(), strict=True)
-    lines = [
-        (NEAR_TIE_ROW if is_near else ROW) % (name, SCENES[label], *row)
-        for name, label, is_near, row in rows
-    ]
-    write_text(path, SEPARATOR.join(COLUMNS) + "\n" + "".join(lines))
+    rows = zip(names, rounded.argmax(1), near_tie, map(np.ndarray.tolist, rounded), strict=True)
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.write(SEPARATOR.join(COLUMNS) + "\n")
+        file.writelines(
+            (NEAR_TIE_ROW if is_near else ROW) % (name, SCENES[label], *row)
+            for name, label, is_near, row in rows
+        )
 
 
 def read_predictions(path: Path) -> Predictions:
