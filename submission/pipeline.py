@@ -71,10 +71,26 @@ def _train_run(
     task: Task, say: Callable[[str], None], fabric: Fabric
 ) -> tuple[Run, Dataset, Store]:
     from baseline.processes import first_alone
-    from baseline.training import read_history, train
 
     dataset = read_dataset(task.data)
     dataset.train_rows(task.split), dataset.test_rows()  # a missing list shows before any work
+    counted = _count_before_training(task, say)
+    with first_alone(fabric):
+        store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
+        run = _create_run(task)
+        trained = run.weights_file.is_file()
+    if fabric.is_global_zero:
+        write_json(run.complexity_file, counted.to_dict())
+    if trained:
+        say(f"train: {run.folder} is already trained")
+    else:
+        _train(task, run, dataset, store, fabric)
+    if fabric.is_global_zero:
+        _plot_learning_curve(task, run)
+    return run, dataset, store
+
+
+def _count_before_training(task: Task, say: Callable[[str], None]) -> complexity.Complexity:
     counted = count_recipe(task.recipe)
     if not task.over_budget:
         complexity.require_within_limits(counted)
@@ -83,35 +99,33 @@ def _train_run(
         f"{'within' if counted.within_limits else 'OVER'} the limits"
     )
     _tell_foreign_front_end(task.recipe, say)
-    with first_alone(fabric):
-        store = prepare(dataset, task.store, rate_hz=front_end(task.recipe.front_end).rate_hz)
-        run = create_run(
-            task.out,
-            task.recipe,
-            split=task.split,
-            seed=task.seed,
-            data=task.data,
-            store=task.store,
-            teachers=task.teachers,
-        )
-        trained = run.weights_file.is_file()
-    if fabric.is_global_zero:
-        write_json(run.complexity_file, counted.to_dict())
-    if trained:
-        say(f"train: {run.folder} is already trained")
-    else:
-        train(
-            run,
-            dataset,
-            store,
-            teachers=task.teachers,
-            tensorboard=task.tensorboard,
-            fabric=fabric,
-        )
-    if fabric.is_global_zero:
-        title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
-        plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
-    return run, dataset, store
+    return counted
+
+
+def _create_run(task: Task) -> Run:
+    return create_run(
+        task.out,
+        task.recipe,
+        split=task.split,
+        seed=task.seed,
+        data=task.data,
+        store=task.store,
+        teachers=task.teachers,
+    )
+
+
+def _train(task: Task, run: Run, dataset: Dataset, store: Store, fabric: Fabric) -> None:
+    from baseline.training import train
+
+    teachers, tensorboard = task.teachers, task.tensorboard
+    train(run, dataset, store, teachers=teachers, tensorboard=tensorboard, fabric=fabric)
+
+
+def _plot_learning_curve(task: Task, run: Run) -> None:
+    from baseline.training import read_history
+
+    title = f"{task.recipe.name}, split {task.split} %, seed {task.seed}"
+    plots.plot_learning_curve(read_history(run), run.plots / "learning-curve.png", title)
 
 
 def _tell_foreign_front_end(recipe: Recipe, say: Callable[[str], None]) -> None:
