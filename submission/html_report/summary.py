@@ -17,7 +17,7 @@ from submission.html_report.words import (
     published_accuracy,
     splits_text,
 )
-from submission.results.paired import CAVEAT, Difference, differences, zero_text
+from submission.results.paired import CAVEAT, Difference, difference_row, differences
 from submission.results.published import BASELINE_2024, DATASET, PUBLISHED, TEST, Published
 from submission.results.scored_runs import MACRO, MEASURES, Results
 from submission.results.spread import Cell, cells
@@ -103,18 +103,7 @@ def _differences(results: Results) -> list[Part]:
 
 def _difference_table(caption: str, rows: Sequence[Difference], *, folded: bool = False) -> Table:
     columns = ["recipe minus recipe", "split", "accuracy", "pairs", "mean", "interval", "zero"]
-    lines = [
-        [
-            f"{row.recipe} - {row.against}",
-            splits_text(row.splits),
-            row.measure,
-            count(row.interval.n),
-            f"{100 * row.interval.mean:+.2f}",
-            str(row.interval),
-            zero_text(row.interval),
-        ]
-        for row in rows
-    ]
+    lines = [difference_row(row, splits_text(row.splits)) for row in rows]
     return Table(caption, columns, lines, words=3, folded=folded)
 
 

@@ -95,10 +95,16 @@ def paired_interval(values: Sequence[float]) -> Interval:
     return Interval(n, mean, mean - half, mean + half)
 
 
-def zero_text(interval: Interval) -> str:
-    """Whether zero lies in an interval, in a word."""
-    words = {True: "included", False: "excluded", None: "-"}
-    return words[interval.includes_zero]
+def difference_row(row: Difference, splits: str) -> list[str]:
+    """A difference as a row of text: recipes, splits, measure, pairs, mean, interval, zero.
+
+    Args:
+        splits: how the row's splits are written.
+    """
+    interval = row.interval
+    zero = {True: "included", False: "excluded", None: "-"}[interval.includes_zero]
+    recipes, mean = f"{row.recipe} - {row.against}", f"{100 * interval.mean:+.2f}"
+    return [recipes, splits, row.measure, str(interval.n), mean, str(interval), zero]
 
 
 def _pairs(recipes: Sequence[str], against: str | None) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from baseline.challenge import DEVICE_GROUPS, SPLITS, TEST_CLIPS
 from deploy.table import format_table
-from submission.results.paired import CAVEAT, Difference, zero_text
+from submission.results.paired import CAVEAT, Difference, difference_row
 from submission.results.published import DATASET, PUBLISHED, Published
 from submission.results.report import Report
 from submission.results.scored_runs import MEASURES, Results
@@ -97,20 +97,8 @@ def _published_accuracy(row: Published) -> str:
 def _differences(rows: Sequence[Difference]) -> str:
     title = f"differences in points, paired by split and seed;\n{CAVEAT}"
     header = ["recipe minus recipe", "split %", "accuracy", "pairs", "mean", "interval", "zero"]
-    return f"{title}\n{format_table(header, [_difference(row) for row in rows])}"
-
-
-def _difference(row: Difference) -> list[str]:
-    interval = row.interval
-    return [
-        f"{row.recipe} - {row.against}",
-        _splits(row.splits),
-        row.measure,
-        str(interval.n),
-        f"{100 * interval.mean:+.2f}",
-        str(interval),
-        zero_text(interval),
-    ]
+    table = format_table(header, [difference_row(row, _splits(row.splits)) for row in rows])
+    return f"{title}\n{table}"
 
 
 def _remarks(results: Results) -> list[str]:
