@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.strategies.ddp import DDPStrategy
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import distributed, nn
 
 from deploy.errors import InputError

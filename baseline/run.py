@@ -20,7 +20,7 @@ from deploy.machine.description import describe
 VERSIONED_PACKAGES = (
     "torch",
     "torchao",
-    "lightning",
+    "lightning-fabric",
     "neural-compressor",
     "onnxruntime",
     "litert-torch",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from safetensors.torch import save
 from torch import nn
 

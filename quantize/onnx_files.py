@@ -29,7 +29,9 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
     """
     with replacing(path) as temporary:
         _export(network, example, temporary)
-        _drop_remarks(temporary, temporary)
+        model = onnx.load(temporary)
+        _drop_remarks(model)
+        onnx.save(model, temporary)
 
 
 def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
@@ -47,12 +49,13 @@ def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
         _export(graph, example, whole)
         options.optimized_model_filepath = str(temporary)
         onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
-        _drop_remarks(temporary, temporary)
-        _separate_zero_points(temporary)
+        model = onnx.load(temporary)
+        _drop_remarks(model)
+        _separate_zero_points(model)
+        onnx.save(model, temporary)
 
 
-def _separate_zero_points(path: Path) -> None:
-    model = onnx.load(path)
+def _separate_zero_points(model: onnx.ModelProto) -> None:
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         constant_with_zero_point = len(node.input) == 3 and constants.keys() >= set(node.input)
@@ -63,7 +66,6 @@ def _separate_zero_points(path: Path) -> None:
     used = {name for node in model.graph.node for name in node.input}
     for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
         model.graph.initializer.remove(tensor)
-    onnx.save(model, path)
 
 
 def _export(network: nn.Module, example: np.ndarray, path: Path) -> None:
@@ -112,12 +114,13 @@ def convert_int8(
             nodes_to_exclude=_float_nodes(network, exported, prepared),
             extra_options={"TensorQuantOverrides": _overrides(ranges)},
         )
-        _drop_remarks(quantized, temporary)
+        model = onnx.load(quantized)
+        _drop_remarks(model)
+        onnx.save(model, temporary)
 
 
-def _drop_remarks(source: Path, target: Path) -> None:
+def _drop_remarks(model: onnx.ModelProto) -> None:
     """Leave out what torch noted about each node: its Python source, with this machine's paths."""
-    model = onnx.load(source)
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         part.ClearField("metadata_props")
@@ -125,7 +128,6 @@ def _drop_remarks(source: Path, target: Path) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
-    onnx.save(model, target)
 
 
 def _float_nodes(network: nn.Module, exported: Path, prepared: Path) -> list[str]:

@@ -23,7 +23,7 @@ from submission.budget import count_recipe
 from submission.predict import audio_names, predict_run
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)

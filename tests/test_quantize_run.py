@@ -29,6 +29,7 @@ from quantize import qat
 
 ROOT = Path(__file__).parent.parent
 SHORT = [
+    *("--set", "network=small_networks:two_blocks"),
     *("--set", "train.epochs=3"),
     *("--set", "train.batch_size=16"),
     *("--set", "quantize.calibration_clips=20"),
@@ -41,7 +42,7 @@ SHORT = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run of the baseline on ten tones, not yet quantised."""
+    """A run on ten tones, not yet quantised."""
     folder = tmp_path_factory.mktemp("quantize")
     data = write_ten_scenes(folder / "data")
     task = ["train", "--data", str(data), "--split", "100", "--recipe", "small"]
@@ -237,7 +238,7 @@ def test_operator_that_cannot_be_converted_is_named(run, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     recipe = run.recipe_file.read_text()
     run.recipe_file.write_text(
-        recipe.replace("network: baseline2024", "network: test_quantize_run:with_bessel")
+        recipe.replace("small_networks:two_blocks", "test_quantize_run:with_bessel")
     )
     save_file(with_bessel().state_dict(), run.weights_file)
     sentence = refused(capsys, run)
