@@ -16,7 +16,7 @@ demo: $(VENV)/ready  ## the whole line on synthetic recordings, 6 to 15 minutes 
 test: $(VENV)/ready  ## all tests, and which were the slowest
 	$(PYTEST) --durations 50
 
-test-fast: $(VENV)/ready  ## the tests of under two minutes
+test-fast: $(VENV)/ready  ## tests without the long ones
 	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/ready  ## style and types
