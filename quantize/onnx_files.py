@@ -29,9 +29,7 @@ def export_float(network: nn.Module, example: np.ndarray, path: Path) -> None:
     """
     with replacing(path) as temporary:
         _export(network, example, temporary)
-        model = onnx.load(temporary)
-        _drop_remarks(model)
-        onnx.save(model, temporary)
+        onnx.save(_without_remarks(temporary), temporary)
 
 
 def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
@@ -49,8 +47,7 @@ def export_quantized(graph: nn.Module, example: np.ndarray, path: Path) -> None:
         _export(graph, example, whole)
         options.optimized_model_filepath = str(temporary)
         onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
-        model = onnx.load(temporary)
-        _drop_remarks(model)
+        model = _without_remarks(temporary)
         _separate_zero_points(model)
         onnx.save(model, temporary)
 
@@ -114,13 +111,12 @@ def convert_int8(
             nodes_to_exclude=_float_nodes(network, exported, prepared),
             extra_options={"TensorQuantOverrides": _overrides(ranges)},
         )
-        model = onnx.load(quantized)
-        _drop_remarks(model)
-        onnx.save(model, temporary)
+        onnx.save(_without_remarks(quantized), temporary)
 
 
-def _drop_remarks(model: onnx.ModelProto) -> None:
-    """Leave out what torch noted about each node: its Python source, with this machine's paths."""
+def _without_remarks(path: Path) -> onnx.ModelProto:
+    """A file less what torch noted of each node: its Python source, with this machine's paths."""
+    model = onnx.load(path)
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         part.ClearField("metadata_props")
@@ -128,6 +124,7 @@ def _drop_remarks(model: onnx.ModelProto) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
+    return model
 
 
 def _float_nodes(network: nn.Module, exported: Path, prepared: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""A network of the baseline's kinds of layer that converts in a third of its time."""
+"""A network of the baseline's kinds of layer, with a third of its blocks."""
 
 from __future__ import annotations
 

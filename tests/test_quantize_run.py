@@ -43,10 +43,14 @@ SHORT = [
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run on ten tones, not yet quantised."""
-    folder = tmp_path_factory.mktemp("quantize")
+    return train(tmp_path_factory.mktemp("quantize"))
+
+
+def train(folder, *options):
+    """A short run in a folder, on ten tones beside it."""
     data = write_ten_scenes(folder / "data")
     task = ["train", "--data", str(data), "--split", "100", "--recipe", "small"]
-    assert tinyscene.main([*task, "--out", str(folder / "run"), *SHORT]) == 0
+    assert tinyscene.main([*task, "--out", str(folder / "run"), *SHORT, *options]) == 0
     return folder / "run"
 
 
@@ -86,7 +90,8 @@ def test_post_training_twice_gives_the_same_bytes(run):
 
 
 @pytest.mark.slow
-def test_every_method_decides_as_float(run, capsys):
+def test_every_method_decides_as_float(tmp_path, capsys):
+    run = open_run(train(tmp_path, "--set", "network=baseline2024"))
     for method in ("ptq", "qat", "tuned"):
         assert quantize(run, "--method", method) == 0
     assert tinyscene.main(["evaluate", str(run.folder)]) == 0
