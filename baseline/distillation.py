@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
-from baseline.augment import Mix
+from baseline.augmentation.steps import Mix
 from baseline.loop import Batch, Loss
 from baseline.recipe import Distillation
 from baseline.teacher_logits import TeacherLogits

@@ -20,8 +20,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from baseline.augment import Mix
-from baseline.augmenter import Augmenter
+from baseline.augmentation.augmenter import Augmenter
+from baseline.augmentation.steps import Mix
 from baseline.challenge import SCENES
 from baseline.clips import Dataset
 from baseline.inference import Clips

@@ -27,7 +27,7 @@ from deploy.model_file import read_front_end
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 
 SYNTHETIC = "synthetic"
-"""Stands for `baseline.synthetic_responses` in the place of a folder of impulse responses."""
+"""Stands for `synthetic_responses` in the place of a folder of impulse responses."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -114,7 +114,7 @@ class Augmentation(Section):
     mixstyle_alpha: float = Field(0.3, gt=0)
     time_mask_frames: int = Field(0, ge=0)
     impulse_responses: Annotated[str | None, AfterValidator(_folder_or_synthetic)] = None
-    """Folder of device impulse responses, or `synthetic`; see `baseline.impulse_responses`."""
+    """Folder of device impulse responses as `read_responses` reads it, or `synthetic`."""
     impulse_response_probability: float = Field(0.4, ge=0, le=1)
     impulse_response_devices: tuple[str, ...] = Field(("a",), min_length=1, strict=False)
     """Devices whose clips may be heard through a response."""

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import nn
 
 from baseline import features, metrics, models
-from baseline.augmenter import create_augmenter
+from baseline.augmentation.augmenter import create_augmenter
 from baseline.clips import Dataset
 from baseline.distillation import require_teachers, student_loss
 from baseline.inference import predict

@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from baseline import features, models
-from baseline.augmenter import create_augmenter
+from baseline.augmentation.augmenter import create_augmenter
 from baseline.challenge import SCENES, SPLIT_CLIPS
 from baseline.inference import Clips
 from baseline.loop import Course, LabelledClips, State, run_epochs

@@ -23,9 +23,9 @@ from baseline.recipe import load_recipe
 from baseline.run import Run
 from benchmarks.environment import describe
 from deploy.files import write_text
-from submission.faults import is_valid
 from submission.package import package
 from submission.predictions import evaluation_names
+from submission.rules.faults import is_valid
 from submission.team import load_team
 from submission.team_form import PLACEHOLDER, Answers, team_form
 from submission.validate import validate

@@ -10,8 +10,8 @@ import numpy as np
 
 from deploy.errors import InputError
 from deploy.files import write_bytes
+from quantize.graphs.tflite_graph import IDENTIFIER
 from quantize.tensor_names import short_names
-from quantize.tflite_graph import IDENTIFIER
 
 PLANS = (b"OfflineMemoryAllocation", b"COMPRESSION_METADATA")
 """Metadata that a microcontroller obeys: where tensors lie, and how weights are packed."""

@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import fx, nn
 
 from baseline import features
-from baseline.augmenter import create_augmenter
+from baseline.augmentation.augmenter import create_augmenter
 from baseline.clips import Dataset
 from baseline.loop import Batch, Course, LabelledClips, Loss, State, run_epochs
 from baseline.recipe import Quantization

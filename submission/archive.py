@@ -16,8 +16,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from deploy.errors import InputError
-from submission.faults import Fault, examples
 from submission.label import TASK
+from submission.rules.faults import Fault, examples
 from submission.zip_end import listing_bytes
 
 MAX_ENTRIES = 1_000

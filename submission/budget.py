@@ -11,7 +11,7 @@ from baseline.models.user_network import load_user_network
 from baseline.recipe import Recipe, load_recipe, recipe_names
 from baseline.run import Run, open_run
 from deploy.errors import InputError, suggestion
-from quantize.file_complexity import measure_file
+from quantize.graphs.complexity import measure_file
 from quantize.system_names import available_systems
 from submission.budget_text import render, to_json
 from submission.file_budget import MODEL_SUFFIXES, file_budget

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES
 from baseline.complexity import IN_FILE, Complexity, Layer
 from deploy.table import format_table
-from quantize.file_complexity import FileComplexity
+from quantize.graphs.complexity import FileComplexity
 from submission.verdict import Budget
 
 Counted = TypeVar("Counted")

@@ -8,7 +8,7 @@ from pathlib import Path
 from baseline.challenge import SPLITS
 from baseline.recipe import Recipe, load_recipe
 from baseline.run import Run
-from baseline.sample import write_sample
+from baseline.sample.dataset import write_sample
 from deploy.table import format_table
 from submission.package import package
 from submission.pipeline import (

@@ -9,7 +9,7 @@ from baseline.challenge import MAX_MACS
 from baseline.complexity import AS_TRAINED, IN_FILE, Complexity
 from deploy.errors import InputError
 from deploy.model_file import info_file, read_info
-from quantize.file_complexity import FileComplexity, measure_file
+from quantize.graphs.complexity import FileComplexity, measure_file
 from submission.verdict import Budget, deployment_notes
 
 MODEL_SUFFIXES = (".onnx", ".tflite")

@@ -10,10 +10,10 @@ from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import replacing
 from submission.archive import open_contents
-from submission.faults import InvalidPackage, is_valid
 from submission.label import TASK, csv_name, metadata_name, report_name
 from submission.metadata import build_metadata, to_yaml
-from submission.rules_runs import check_runs
+from submission.rules.faults import InvalidPackage, is_valid
+from submission.rules.runs import check_runs
 from submission.systems import group_systems
 from submission.team import Team
 from submission.validate import validate

@@ -31,7 +31,7 @@ class Flaw:
     """Something wrong with a YAML text."""
 
     code: str
-    """Of the rule in `submission.rules.RULES`."""
+    """Of the rule in `submission.rules.catalogue.RULES`."""
     message: str
     line: int | None = None
 

@@ -18,7 +18,7 @@ from submission.metadata_model import (
     Description,
     ExternalDataset,
 )
-from submission.rules import RULES
+from submission.rules.catalogue import RULES
 from submission.safe_yaml import KeyPath, read_yaml
 from submission.schema import UNKNOWN, Section, Tags, Text, failure, problems
 from submission.team_form import PLACEHOLDER

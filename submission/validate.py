@@ -1,7 +1,7 @@
 """Everything that is wrong with a submission package, at once.
 
 Stricter than the organisers' validator: all splits, all nested results, every probability and
-every name; see `submission.rules.RULES` for the rules and their codes.
+every name; see `submission.rules.catalogue.RULES` for the rules and their codes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from baseline.challenge import DEFAULT_YEAR
 from baseline.run import Run
 from deploy.errors import InputError
 from submission.archive import Contents, open_contents, printable
-from submission.faults import Fault, format_faults, is_valid
 from submission.label import TASK, csv_names, metadata_name
 from submission.predictions import evaluation_names
-from submission.rules import rules_of
-from submission.rules_csv import check_csv
-from submission.rules_data import check_data
-from submission.rules_device_models import check_device_models
-from submission.rules_layout import check_layout, check_reports, system_labels
-from submission.rules_metadata import check_metadata
-from submission.rules_runs import PackagedSystem, compare_with_runs, digest
+from submission.rules.catalogue import rules_of
+from submission.rules.csv_files import check_csv
+from submission.rules.data import check_data
+from submission.rules.device_models import check_device_models
+from submission.rules.faults import Fault, format_faults, is_valid
+from submission.rules.layout import check_layout, check_reports, system_labels
+from submission.rules.metadata import check_metadata
+from submission.rules.runs import PackagedSystem, compare_with_runs, digest
 from submission.safe_yaml import Document
 
 __all__ = ["Fault", "format_faults", "is_valid", "validate"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from baseline.challenge import MAX_MACS, MAX_MODEL_BYTES
 from baseline.complexity import BITS, Complexity, model_bytes
-from quantize.file_complexity import FileComplexity
+from quantize.graphs.complexity import FileComplexity
 
 
 @dataclass(frozen=True)

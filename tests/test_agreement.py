@@ -24,10 +24,8 @@ from deploy.files import write_json
 from deploy.frontend import front_end
 from deploy.interpreters import quantize
 from quantize import tflite_files
-from quantize.agreement import agreement, compare_integers, report
-from quantize.agreement_text import render
-from quantize.all_outputs import all_outputs
-from quantize.engines import (
+from quantize.agreement.all_outputs import all_outputs
+from quantize.agreement.engines import (
     NO_TFLM,
     REFERENCE,
     TFLM,
@@ -36,8 +34,10 @@ from quantize.engines import (
     LiteRT,
     open_engine,
 )
-from quantize.layer_causes import causes
-from quantize.layer_noise import UnnamedTensorsError, layer_report
+from quantize.agreement.layer_causes import causes
+from quantize.agreement.layer_noise import UnnamedTensorsError, layer_report
+from quantize.agreement.report import agreement, compare_integers, report
+from quantize.agreement.text import render
 from quantize.quantization import quantize_run
 from quantize.system_names import FLOAT_SYSTEM
 

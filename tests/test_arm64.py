@@ -30,7 +30,7 @@ from deploy.frontend import front_end
 from deploy.interpreters import LITERT, ONNXRUNTIME, TFLITE_RUNTIME, dequantize, quantize
 from deploy.model_file import ModelInfo, write_info
 from quantize import onnx_files, tflite_files
-from quantize.engines import LiteRT
+from quantize.agreement.engines import LiteRT
 
 pytestmark = pytest.mark.slow
 

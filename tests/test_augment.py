@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from baseline import features
-from baseline.augment import (
+from baseline.augmentation.steps import (
     draw_mix,
     freq_mixstyle,
     mask_frames,

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from baseline import features
-from baseline.augment import (
+from baseline.augmentation.augmenter import Augmenter
+from baseline.augmentation.steps import (
     draw_mix,
     freq_mixstyle,
     mask_frames,
@@ -14,7 +15,6 @@ from baseline.augment import (
     mixup,
     shift_mel_range,
 )
-from baseline.augmenter import Augmenter
 from baseline.inference import to_float
 from baseline.loop import make_batch
 from baseline.recipe import load_recipe

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tinyscene
-from baseline.augment import Mix
+from baseline.augmentation.steps import Mix
 from baseline.challenge import SCENES
 from baseline.clips import read_dataset
 from baseline.distillation import distillation_loss, require_teachers, student_loss

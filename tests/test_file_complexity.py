@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from deploy.errors import InputError
-from quantize.file_complexity import measure_file
+from quantize.graphs.complexity import measure_file
 
 KINDS = {"onnx": small_onnx, "tflite": small_tflite}
 

@@ -5,10 +5,10 @@ import pytest
 import soundfile
 import torch
 
-from baseline.augment import convolve, draw_responses, mask_frames
-from baseline.augmenter import Augmenter, create_augmenter
+from baseline.augmentation.augmenter import Augmenter, create_augmenter
+from baseline.augmentation.impulse_responses import read_responses
+from baseline.augmentation.steps import convolve, draw_responses, mask_frames
 from baseline.features import create as create_features
-from baseline.impulse_responses import read_responses
 from baseline.recipe import load_recipe
 from deploy.errors import InputError
 from deploy.resampling import resample

@@ -18,8 +18,8 @@ from baseline.recipe import load_recipe
 from baseline.run import MODEL_DIGEST, Run
 from deploy.errors import InputError
 from deploy.files import file_digest, read_json, write_json
-from submission.faults import Fault, InvalidPackage, is_valid
 from submission.package import TIMESTAMP, package, repackage
+from submission.rules.faults import Fault, InvalidPackage, is_valid
 from submission.team import Team, load_team
 from submission.validate import validate
 from tests.package_files import CSV, FOLDER, META, NAMES, PDF

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from baseline.pitch import shift_pitch, shift_some
+from baseline.augmentation.pitch import shift_pitch, shift_some
 
 SAMPLES = 32_000
 

@@ -19,11 +19,11 @@ from torch import nn
 
 import tinyscene
 from baseline import models
+from baseline.augmentation.synthetic_responses import synthetic_responses
 from baseline.distillation import student_loss
 from baseline.loop import Batch
 from baseline.recipe import load_recipe, save_recipe
 from baseline.run import open_run
-from baseline.synthetic_responses import synthetic_responses
 from baseline.teacher_logits import read_logits
 from quantize import qat
 

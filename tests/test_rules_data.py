@@ -15,8 +15,8 @@ from baseline.recipe import load_recipe, save_recipe
 from baseline.run import Run, open_run
 from baseline.teacher_logits import TeacherLogits, write_logits
 from deploy.files import write_json, write_text
-from submission.rules_data import check_data
-from submission.rules_external import check_external
+from submission.rules.data import check_data
+from submission.rules.external_data import check_external
 from submission.safe_yaml import Document
 from submission.validate import validate
 from tests.package_files import Files, codes, meta, write_zip

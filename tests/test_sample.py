@@ -14,7 +14,7 @@ import pytest
 from baseline.challenge import DEVICE_GROUPS, DEVICES, SCENES, SPLITS
 from baseline.clips import read_dataset
 from baseline.dataset_check import check_dataset
-from baseline.sample import (
+from baseline.sample.dataset import (
     CITIES,
     Recording,
     SamplePlan,
@@ -23,7 +23,7 @@ from baseline.sample import (
     recorded_clips,
     write_sample,
 )
-from baseline.sample_scenes import CEILING, make_place, record, render
+from baseline.sample.scenes import CEILING, make_place, record, render
 from deploy.errors import InputError
 
 SMALL = SampleSize(
@@ -164,7 +164,7 @@ def test_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("baseline.sample._write_wav", full_disk)
+    monkeypatch.setattr("baseline.sample.dataset._write_wav", full_disk)
     with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
         write_sample(tmp_path / "new", size=SMALL, workers=1, show_progress=False)
     assert list((tmp_path / "new").iterdir()) == []

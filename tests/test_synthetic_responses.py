@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from baseline.impulse_responses import read_responses
-from baseline.synthetic_responses import RESPONSES, minimum_phase, synthetic_responses
+from baseline.augmentation.impulse_responses import read_responses
+from baseline.augmentation.synthetic_responses import RESPONSES, minimum_phase, synthetic_responses
 
 RATE_HZ = 32_000
 

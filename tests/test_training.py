@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from baseline import models
-from baseline.augmenter import Augmenter
+from baseline.augmentation.augmenter import Augmenter
+from baseline.augmentation.synthetic_responses import synthetic_responses
 from baseline.clips import read_dataset
 from baseline.features import create as create_features
 from baseline.models.passt import Arch, PaSST
@@ -23,7 +24,6 @@ from baseline.recipe import load_recipe, recipe_names
 from baseline.run import create_run, open_run
 from baseline.schedule import cosine_factor
 from baseline.store import prepare
-from baseline.synthetic_responses import synthetic_responses
 from baseline.teacher_logits import TeacherLogits, write_logits
 from baseline.training import make_optimizer, train
 from deploy.errors import InputError

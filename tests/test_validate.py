@@ -10,10 +10,10 @@ import pytest
 from baseline.challenge import EVALUATION_CLIPS, MAX_MACS
 from baseline.run import Run
 from deploy.errors import InputError
-from submission.faults import format_faults
 from submission.package import package
 from submission.predictions import evaluation_names
-from submission.rules import RULES
+from submission.rules.catalogue import RULES
+from submission.rules.faults import format_faults
 from submission.team import load_team
 from submission.validate import validate
 from tests.package_files import (

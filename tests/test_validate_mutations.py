@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from submission.rules import RULES
-from submission.rules_csv import check_csv
-from submission.rules_metadata import check_metadata
+from submission.rules.catalogue import RULES
+from submission.rules.csv_files import check_csv
+from submission.rules.metadata import check_metadata
 from tests.package_files import CSV, META, NAMES, Files, codes, write_zip
 from tests.package_mutations import CSVS, LAYOUT, METADATA, MUTATIONS
 from tests.synthetic_runs import LABEL

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baseline.challenge import SCENES, SPLITS
-from submission.faults import format_faults
 from submission.predictions import write_predictions
-from submission.rules import RULES
+from submission.rules.catalogue import RULES
+from submission.rules.faults import format_faults
 from submission.validate import validate
 from tests.package_files import (
     AUTHOR,

@@ -15,9 +15,9 @@ from baseline.run import Run
 from deploy.errors import InputError
 from deploy.files import read_json, write_json, write_text
 from submission.commands import packages
-from submission.fault_report import outcome
-from submission.rules import RULES, rules_of
-from submission.rules_device_models import check_device_models
+from submission.rules.catalogue import RULES, rules_of
+from submission.rules.device_models import check_device_models
+from submission.rules.fault_report import outcome
 from submission.validate import validate
 from tests.package_files import (
     AUTHOR,

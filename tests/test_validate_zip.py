@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from submission.faults import format_faults
+from submission.rules.faults import format_faults
 from submission.validate import validate
 from tests.package_files import CSV, FOLDER, META, Files, add, codes, write_zip
 

@@ -37,7 +37,7 @@ def _add_data_sample(verbs: Verbs) -> None:
 
 
 def data_sample(options: argparse.Namespace) -> None:
-    from baseline.sample import write_sample
+    from baseline.sample.dataset import write_sample
 
     write_sample(options.folder, seed=options.seed)
     say(f"wrote {options.folder}: synthetic recordings, not TAU (see NOTICE.txt)")

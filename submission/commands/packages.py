@@ -120,8 +120,8 @@ def _add_validate(verbs: Verbs) -> None:
 
 def validate(options: argparse.Namespace) -> int:
     from baseline.run import open_run
-    from submission.fault_report import format_json
-    from submission.faults import format_faults, is_valid
+    from submission.rules.fault_report import format_json
+    from submission.rules.faults import format_faults, is_valid
     from submission.validate import validate as find_faults
 
     runs = [open_run(folder) for folder in options.runs]
@@ -142,6 +142,6 @@ def _add_rules(verbs: Verbs) -> None:
 
 
 def rules(options: argparse.Namespace) -> None:
-    from submission.rules_text import format_rules, rules_as_json
+    from submission.rules.catalogue_text import format_rules, rules_as_json
 
     say(rules_as_json(options.year) if options.json else format_rules(options.year))

@@ -161,8 +161,8 @@ def quantize(options: argparse.Namespace) -> None:
         for path in written:
             say(f"{path}: {path.stat().st_size:,} bytes")
     if options.report:
-        from quantize.agreement import report
-        from quantize.agreement_text import render
+        from quantize.agreement.report import report
+        from quantize.agreement.text import render
 
         say(render(report(opened, dataset, store)))
         say(f"{opened.agreement_file}, {opened.agreement_picture}, {opened.layer_noise_picture}")

@@ -74,7 +74,7 @@ class Engine(Record):
 
 
 class Agreement(Record):
-    """What `quantize.agreement.report` found on the same clips for every system."""
+    """What `quantize.agreement.report.report` found on the same clips for every system."""
 
     clips: Count
     engines: dict[str, Engine]

@@ -193,7 +193,7 @@ STEPS: tuple[Callable[[Augmentation], str], ...] = (
     _mixstyle,
     _mixup,
 )
-"""In the order of `baseline.augmenter`; each describes a step, empty where it is switched off."""
+"""In the order of `baseline.augmentation.augmenter`; each describes a step, or is empty."""
 
 
 def distillation_text(recipe: Recipe) -> str:

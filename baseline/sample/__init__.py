@@ -1,0 +1,1 @@
+"""A synthetic dataset in the layout of TAU: scenes, places and devices made by code."""

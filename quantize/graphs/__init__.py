@@ -1,0 +1,1 @@
+"""ONNX and TFLite files as graphs, and what they cost."""
