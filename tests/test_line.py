@@ -19,7 +19,7 @@ from submission.demo import TEAM
 
 EVALUATION = ["airport-fold5-198411-0-0-a", "bus-fold1-64398-0-0-a"]
 SHORT = [
-    *("--set", "train.epochs=2"),
+    *("--set", "train.epochs=1"),
     *("--set", "train.batch_size=32"),
     *("--set", "quantize.calibration_clips=20"),
 ]
