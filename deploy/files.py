@@ -62,6 +62,22 @@ def require_replaceable(path: Path) -> None:
 
 
 @contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Tell in one sentence why a file or folder cannot be written.
+
+    Raises:
+        InputError: in place of an OSError of the block, for example because the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "free some space or choose another place."
+        ) from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to `path` if the block succeeds.
 
@@ -71,16 +87,13 @@ def replacing(path: Path) -> Iterator[Path]:
         InputError: the file cannot be written, for example because the disk is full.
     """
     require_replaceable(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            temporary = Path(folder) / path.name
-            yield temporary
-            os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); "
-            "free some space or choose another place."
-        ) from error
+    with (
+        write_errors(path),
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+    ):
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from deploy.errors import InputError
-from deploy.files import make_folder
+from deploy.files import make_folder, write_errors
 
 WHOLE, EARLIER = "whole", "earlier"
 """In the temporary folder: what is being written, and for a moment what it replaces."""
@@ -34,20 +33,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     make_folder(path.parent)
     prefix = f".{path.name}.tinyscene-"
     _remove_abandoned(path.parent, prefix)
-    try:
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as name:
-            temporary = Path(name)
-            with _opened(temporary) as handle:
-                with suppress(OSError):  # a file system that knows no locks
-                    _lock(handle)
-                (temporary / WHOLE).mkdir()
-                yield temporary / WHOLE
-                _move(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); "
-            "free some space or choose another place."
-        ) from error
+    with (
+        write_errors(path),
+        tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as name,
+    ):
+        temporary = Path(name)
+        with _opened(temporary) as handle:
+            with suppress(OSError):  # a file system that knows no locks
+                _lock(handle)
+            (temporary / WHOLE).mkdir()
+            yield temporary / WHOLE
+            _move(temporary, path)
 
 
 def _move(temporary: Path, path: Path) -> None:

@@ -125,11 +125,12 @@ def foreign_log_mels(shared, clips):
 
 
 @pytest.mark.slow
-def test_int8_files_hear_the_metro_station_as_float_does(metro_station, shared, tmp_path):
+@pytest.mark.parametrize("observer", ["minmax", "mse"])
+def test_int8_files_hear_the_metro_station_as_float_does(metro_station, shared, observer, tmp_path):
     """Calibrated on ESC-10, so no second of the recording is known to the files."""
     files = [tmp_path / "int8.onnx", tmp_path / "int8.tflite"]
     log_mels = foreign_log_mels(shared, clips=60)
-    quantize_network(metro_station.network, log_mels, files, Observer("mse"))
+    quantize_network(metro_station.network, log_mels, files, Observer(observer))
     float_network = TorchClassifier(metro_station.network, "cpjku2023", torch.float32)
     expected = float_network.probabilities(metro_station.seconds, metro_station.rate_hz)
     assert (expected.argmax(1) == SCENES.index("metro_station")).all()

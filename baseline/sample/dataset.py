@@ -28,7 +28,7 @@ from baseline.clip_audio import to_int16
 from baseline.progress import progress_bar
 from baseline.sample.scenes import make_place, record, render
 from deploy.errors import InputError
-from deploy.files import make_folder
+from deploy.files import make_folder, write_errors
 from deploy.workers import in_parallel
 
 CITIES = (
@@ -141,16 +141,13 @@ def write_sample(
         raise InputError(f"seed: found {seed}, expected 0 or above; choose another seed.")
     _refuse_content(make_folder(folder))
     plan = plan_sample(seed, size or SampleSize())
-    try:
-        with tempfile.TemporaryDirectory(prefix=".sample-", dir=folder) as temporary:
-            _write_audio(Path(temporary), plan, seed, workers, show_progress)
-            _write_lists(Path(temporary), plan)
-            _move_content(Path(temporary), folder)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); free some space or choose "
-            "another place."
-        ) from error
+    with (
+        write_errors(folder),
+        tempfile.TemporaryDirectory(prefix=".sample-", dir=folder) as temporary,
+    ):
+        _write_audio(Path(temporary), plan, seed, workers, show_progress)
+        _write_lists(Path(temporary), plan)
+        _move_content(Path(temporary), folder)
 
 
 def plan_sample(seed: int, size: SampleSize) -> SamplePlan:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from baseline.run import Run
 from deploy.errors import InputError
-from deploy.files import make_folder
+from deploy.files import make_folder, write_errors
 from submission.label import report_name
 from submission.team import Team
 from submission.technical_report.figures import FOLDER, write_figures
@@ -42,19 +42,16 @@ def write_technical_report(systems: Sequence[Sequence[Run]], team: Team, folder:
     pdf = report_name(described[0].label)
     folder = folder.resolve()
     make_folder(folder.parent)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".report.", dir=folder.parent) as temporary:
-            draft = Path(temporary) / "report"
-            draft.mkdir()
-            _write_draft(described, team, draft, pdf)
-            if folder.exists():
-                folder.rmdir()
-            draft.rename(folder)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); free some space or choose "
-            "another place."
-        ) from error
+    with (
+        write_errors(folder),
+        tempfile.TemporaryDirectory(prefix=".report.", dir=folder.parent) as temporary,
+    ):
+        draft = Path(temporary) / "report"
+        draft.mkdir()
+        _write_draft(described, team, draft, pdf)
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
     return folder / pdf
 
 
