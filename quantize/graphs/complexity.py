@@ -111,9 +111,8 @@ class _Counted:
 
 def _read(path: Path, input_shape: tuple[int, ...] | None) -> Graph:
     if path.suffix == ".onnx":
-        from quantize.graphs.onnx_graph import (
-            read_onnx,  # onnx need not be there to count a TFLite file
-        )
+        # onnx need not be there to count a TFLite file.
+        from quantize.graphs.onnx_graph import read_onnx
 
         return read_onnx(path, input_shape)
     return read_tflite(path)
