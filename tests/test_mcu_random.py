@@ -64,7 +64,7 @@ def random_inputs(drawn: Drawn, network: Network) -> np.ndarray:
 
 
 def tflm_outputs(folder: Path, model: Path, inputs: np.ndarray) -> np.ndarray:
-    """What TFLM gives, in this process: one of its own for each network takes most of the time."""
+    """What TFLM gives, in this process: to start one of its own each time takes half a second."""
     given, taken = folder / "given.bin", folder / "taken.bin"
     given.write_bytes(inputs.tobytes())
     assert reference.main("TFLM", model, given, taken) == 0
